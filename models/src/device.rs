@@ -1,0 +1,115 @@
+//! Where tensors live and in which number format: CPU or CUDA, chosen at run time by one binary.
+
+use std::str::FromStr;
+
+/// What the operator asked for: `auto`, `cpu`, `cuda` or `cuda:N`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// CUDA when a GPU and its libraries are there, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU, whatever else there is.
+    Cpu,
+    /// This GPU; an error when it is not there.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let invalid = || format!("'{text}' is not one of auto, cpu, cuda, cuda:N");
+        match text.split_once(':') {
+            None if text == "auto" => Ok(Self::Auto),
+            None if text == "cpu" => Ok(Self::Cpu),
+            None if text == "cuda" => Ok(Self::Cuda(0)),
+            Some(("cuda", index)) => index.parse().map(Self::Cuda).map_err(|_| invalid()),
+            _ => Err(invalid()),
+        }
+    }
+}
+
+/// A device and the number format that is fast on it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Device {
+    /// libtorch's device.
+    pub torch: tch::Device,
+    /// Format of the large matrices; what must stay exact is float32 everywhere.
+    pub kind: tch::Kind,
+}
+
+impl Device {
+    /// The CPU in float32: the reference that parity tests use.
+    pub const CPU_F32: Self = Self { torch: tch::Device::Cpu, kind: tch::Kind::Float };
+
+    /// Resolves the operator's choice on this machine.
+    ///
+    /// On a CPU the format is bfloat16 when the processor has AVX-512 BF16 instructions, else float32.
+    /// On a GPU it is bfloat16 from compute capability 8.0 on, else float16.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing, when CUDA was asked for by name and cannot be had.
+    pub fn resolve(choice: DeviceChoice) -> Result<Self, String> {
+        match choice {
+            DeviceChoice::Cpu => Ok(Self::cpu()),
+            DeviceChoice::Cuda(index) => Self::cuda(index),
+            DeviceChoice::Auto => Ok(Self::cuda(0).unwrap_or_else(|_| Self::cpu())),
+        }
+    }
+
+    fn cpu() -> Self {
+        let kind = if cpu_has_fast_bfloat16() { tch::Kind::BFloat16 } else { tch::Kind::Float };
+        Self { torch: tch::Device::Cpu, kind }
+    }
+
+    fn cuda(index: usize) -> Result<Self, String> {
+        load_cuda_libraries()?;
+        let count = tch::Cuda::device_count();
+        if index as i64 >= count {
+            return Err(format!("cuda:{index} was asked for, libtorch sees {count} GPUs"));
+        }
+        Ok(Self { torch: tch::Device::Cuda(index), kind: tch::Kind::BFloat16 })
+    }
+
+    /// Short name, as `cpu` or `cuda:0`.
+    pub fn name(&self) -> String {
+        match self.torch {
+            tch::Device::Cuda(index) => format!("cuda:{index}"),
+            _ => "cpu".to_owned(),
+        }
+    }
+
+    /// Short name of the number format, as `bf16`.
+    pub fn precision(&self) -> String {
+        match self.kind {
+            tch::Kind::BFloat16 => "bf16",
+            tch::Kind::Half => "f16",
+            _ => "f32",
+        }
+        .to_owned()
+    }
+}
+
+fn cpu_has_fast_bfloat16() -> bool {
+    std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|info| info.contains("avx512_bf16"))
+}
+
+/// Opens `libtorch_cuda.so` for the whole process, once, before the first tensor; the program itself is
+/// linked to the CPU library alone, so that it also starts where there is no GPU.
+fn load_cuda_libraries() -> Result<(), String> {
+    use std::sync::OnceLock;
+    static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
+    LOADED
+        .get_or_init(|| {
+            if !std::path::Path::new("/dev/nvidiactl").exists() {
+                return Err("no NVIDIA driver on this machine (/dev/nvidiactl is missing)".to_owned());
+            }
+            let flags = libloading::os::unix::RTLD_NOW | libloading::os::unix::RTLD_GLOBAL;
+            // SAFETY: the library's initialisers only register kernels with libtorch, which is already loaded.
+            let library = unsafe { libloading::os::unix::Library::open(Some("libtorch_cuda.so"), flags) }
+                .map_err(|error| format!("libtorch_cuda.so cannot be loaded: {error}"))?;
+            std::mem::forget(library);
+            if tch::Cuda::is_available() { Ok(()) } else { Err("libtorch sees no GPU".to_owned()) }
+        })
+        .clone()
+}

@@ -1,0 +1,13 @@
+//! Engines for live dubbing, behind three traits: [`Recognizer`], [`Translator`] and [`Synthesizer`].
+//!
+//! Each call takes a batch. An engine is built on the thread that will use it and stays there: nothing here
+//! is shared between threads, and nothing here knows of streams, sockets or actors.
+
+pub mod device;
+pub mod engine;
+
+pub use device::{Device, DeviceChoice};
+pub use engine::{
+    EngineError, EngineInfo, RecognizeRequest, Recognizer, Segment, Speech, SpeechSlot, SpeechSpan, SynthesizeRequest,
+    Synthesizer, Transcript, TranslateRequest, Translation, Translator,
+};
