@@ -1,1 +1,17 @@
-//! Actors.
+//! Streams as actors, pools of stage workers, and the lifecycle events that both publish.
+//!
+//! | module | concept |
+//! | --- | --- |
+//! | [`stream`] | one actor a stream: session state machine, reorder queue, replay, statistics |
+//! | [`stage`] | one pool a stage: bounded fair queue, worker threads, supervisor |
+//! | [`job`] | what travels between the two |
+//! | [`events`] | what happened, for whoever counts, logs or watches |
+//! | [`metrics`] | the subscriber that counts |
+//!
+//! Nothing here knows a model or a socket: an engine is a [`stage::StageEngine`], a connection an [`stream::Outlet`].
+
+pub mod events;
+pub mod job;
+pub mod metrics;
+pub mod stage;
+pub mod stream;

@@ -1,0 +1,171 @@
+//! What happens to streams, fragments and stages, told once and heard by everyone who counts, logs or watches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Context, Handler, Message, Recipient};
+use sts_protocol::{ErrorCode, FragmentStatus, Severity, Stage};
+
+/// Something that happened.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub enum LifecycleEvent {
+    /// A stream was opened.
+    StreamOpened {
+        /// Its id.
+        stream_id: Arc<str>,
+        /// The worker that opened it.
+        worker_id: Arc<str>,
+    },
+    /// A worker came back to its stream.
+    StreamAttached {
+        /// The stream.
+        stream_id: Arc<str>,
+        /// The worker.
+        worker_id: Arc<str>,
+    },
+    /// A stream lost its connection and waits for its worker.
+    StreamDetached {
+        /// The stream.
+        stream_id: Arc<str>,
+    },
+    /// A stream is gone.
+    StreamClosed {
+        /// The stream.
+        stream_id: Arc<str>,
+        /// Why, as `ended`, `grace_expired`.
+        reason: &'static str,
+    },
+    /// A fragment was accepted.
+    FragmentReceived {
+        /// Its stream.
+        stream_id: Arc<str>,
+        /// Its id.
+        fragment_id: Arc<str>,
+        /// Its place.
+        sequence_number: u64,
+        /// Fragments of the stream now in flight.
+        in_flight: usize,
+    },
+    /// A fragment was not accepted.
+    FragmentRefused {
+        /// Its stream.
+        stream_id: Arc<str>,
+        /// Why.
+        code: ErrorCode,
+    },
+    /// A stage answered a job, well or not.
+    StageFinished {
+        /// The stage.
+        stage: Stage,
+        /// The stream.
+        stream_id: Arc<str>,
+        /// The fragment.
+        fragment_id: Arc<str>,
+        /// Its place.
+        sequence_number: u64,
+        /// Time in the queue.
+        queued: Duration,
+        /// Time in work.
+        worked: Duration,
+        /// Jobs in the batch.
+        batch: usize,
+        /// The code, if it failed.
+        failure: Option<ErrorCode>,
+    },
+    /// A fragment's result was emitted.
+    FragmentProcessed {
+        /// The stream.
+        stream_id: Arc<str>,
+        /// The fragment.
+        fragment_id: Arc<str>,
+        /// Its place.
+        sequence_number: u64,
+        /// How it fared.
+        status: FragmentStatus,
+        /// From acceptance to emission.
+        processing: Duration,
+        /// Where and why, if it failed.
+        failure: Option<(Stage, ErrorCode)>,
+        /// Fragments of the stream now in flight.
+        in_flight: usize,
+    },
+    /// Sequence numbers never came and were given up.
+    GapSkipped {
+        /// The stream.
+        stream_id: Arc<str>,
+        /// How many.
+        count: usize,
+    },
+    /// A stream's level of load changed.
+    BackpressureChanged {
+        /// The stream.
+        stream_id: Arc<str>,
+        /// The new level.
+        severity: Severity,
+        /// Fragments in flight.
+        in_flight: usize,
+    },
+    /// A stage's worker is warm.
+    WorkerReady {
+        /// The stage.
+        stage: Stage,
+        /// The engine's name.
+        engine: String,
+        /// How long building it took.
+        started_in: Duration,
+    },
+    /// A stage lost a worker.
+    WorkerLost {
+        /// The stage.
+        stage: Stage,
+        /// As `panic`, `poisoned`, `stuck`, `cannot_start`.
+        reason: &'static str,
+        /// A sentence.
+        error: String,
+    },
+}
+
+/// Publishes events; cheap to clone, and to use from any thread.
+#[derive(Clone, Default)]
+pub struct EventSender(Option<Recipient<LifecycleEvent>>);
+
+impl EventSender {
+    /// A sender that nobody hears.
+    pub fn silent() -> Self {
+        Self(None)
+    }
+
+    /// Tells every subscriber. Never waits.
+    pub fn publish(&self, event: LifecycleEvent) {
+        if let Some(bus) = &self.0 {
+            bus.do_send(event);
+        }
+    }
+}
+
+/// The subject that subscribers listen to.
+pub struct EventBus {
+    subscribers: Vec<Recipient<LifecycleEvent>>,
+}
+
+impl EventBus {
+    /// Starts the bus with its subscribers; events reach each of them in the order they were published.
+    pub fn start_with(subscribers: Vec<Recipient<LifecycleEvent>>) -> EventSender {
+        EventSender(Some(Self { subscribers }.start().recipient()))
+    }
+}
+
+impl Actor for EventBus {
+    type Context = Context<Self>;
+}
+
+impl Handler<LifecycleEvent> for EventBus {
+    type Result = ();
+
+    fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
+        for subscriber in &self.subscribers {
+            subscriber.do_send(event.clone());
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What goes into each stage and what comes out of it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sts_protocol::{AudioSpec, VoiceProfile};
+
+/// When the speaker spoke within a fragment, ms from its start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SpeechWindow {
+    /// Onset.
+    pub start_ms: f64,
+    /// End.
+    pub end_ms: f64,
+}
+
+/// A fragment to recognise.
+#[derive(Clone, Debug)]
+pub struct AsrInput {
+    /// Interleaved samples as the worker sent them.
+    pub pcm: Bytes,
+    /// Their rate, channels and format.
+    pub spec: AudioSpec,
+    /// ISO 639-1 code of what is spoken.
+    pub language: Arc<str>,
+    /// Names and terms of the programme.
+    pub hints: Arc<[String]>,
+}
+
+/// What was said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AsrOutput {
+    /// The words; empty when nobody spoke.
+    pub text: String,
+    /// When they were said; `None` when nobody spoke.
+    pub window: Option<SpeechWindow>,
+}
+
+/// A transcript to translate.
+#[derive(Clone, Debug)]
+pub struct TranslationInput {
+    /// The words.
+    pub text: String,
+    /// ISO 639-1 code of the words.
+    pub source_language: Arc<str>,
+    /// ISO 639-1 code wanted.
+    pub target_language: Arc<str>,
+    /// Names and terms of the programme.
+    pub hints: Arc<[String]>,
+}
+
+/// A translation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TranslationOutput {
+    /// The words in the target language.
+    pub text: String,
+}
+
+/// A translation to speak.
+#[derive(Clone, Debug)]
+pub struct TtsInput {
+    /// The words.
+    pub text: String,
+    /// ISO 639-1 code of the words.
+    pub language: Arc<str>,
+    /// Who speaks, and within which bounds of rate.
+    pub voice: Arc<VoiceProfile>,
+    /// Rate, channels and format wanted.
+    pub spec: AudioSpec,
+    /// Frames of the original, and so of the dub.
+    pub frames: usize,
+    /// When the speaker spoke.
+    pub window: SpeechWindow,
+    /// Largest overrun at the fastest rate that is still pressed into the slot, as a fraction.
+    pub max_overrun: f64,
+}
+
+/// A dub.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TtsOutput {
+    /// Interleaved samples in the stream's rate, channels and format.
+    pub pcm: Bytes,
+    /// Speaking rate as a multiple of the voice's own.
+    pub speed_ratio: f64,
+    /// By what fraction of the slot the words would have exceeded it at the fastest rate; 0 when they fit.
+    pub overrun: f64,
+}

@@ -1,0 +1,140 @@
+//! A stage of the pipeline: a bounded queue that is fair between streams, worker threads that own an engine each,
+//! and a supervisor that replaces a worker which failed.
+
+mod queue;
+mod supervisor;
+mod ticket;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sts_protocol::{ErrorCode, Stage};
+
+pub use queue::{FairQueue, Full};
+pub use supervisor::{StageState, StageSupervisor, start};
+pub use ticket::{Cancellation, Reply, StageReport, Ticket};
+
+/// Why a stage could not do one job.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {message}", code.as_str())]
+pub struct StageFailure {
+    /// What the worker client will see.
+    pub code: ErrorCode,
+    /// A sentence for a person.
+    pub message: String,
+    /// Whether the engine can no longer be trusted and must be built anew; the job is then tried again.
+    pub poisons: bool,
+}
+
+impl StageFailure {
+    /// A failure that leaves the engine sound.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), poisons: false }
+    }
+}
+
+/// An engine as a stage sees it. It is built, used and dropped on one thread.
+pub trait StageEngine<I, O> {
+    /// Its name, for `stream:ready` and reports.
+    fn name(&self) -> String;
+    /// Does a batch; the answer has one entry an input, in the same order.
+    fn process(&mut self, batch: &[I]) -> Vec<Result<O, StageFailure>>;
+}
+
+/// Builds an engine on the thread that will own it, warmed up; the error is a sentence.
+pub type EngineFactory<I, O> = Arc<dyn Fn() -> Result<Box<dyn StageEngine<I, O>>, String> + Send + Sync>;
+
+/// How a stage is run.
+#[derive(Clone, Debug)]
+pub struct StageConfig {
+    /// Which one.
+    pub stage: Stage,
+    /// Worker threads, each with its own engine.
+    pub workers: usize,
+    /// Most jobs that a worker takes at once.
+    pub max_batch: usize,
+    /// How long a worker waits for a batch to fill once it has one job.
+    pub linger: Duration,
+    /// Most jobs that may wait.
+    pub queue_capacity: usize,
+    /// How long a job may be worked on before it is answered with `TIMEOUT`.
+    pub timeout: Duration,
+    /// How often a job that lost its worker is tried again.
+    pub retries: u32,
+    /// Niceness of the worker threads, 0 to 19, so that inference never delays an acknowledgement.
+    pub nice: i32,
+}
+
+/// A job on its way through a stage.
+pub struct Job<I, O> {
+    /// Which stream it is for; the queue is fair between these.
+    pub stream: u64,
+    /// What to do.
+    pub input: I,
+    /// Who wants to know.
+    pub ticket: Arc<Ticket<O>>,
+    /// How many workers it has cost already.
+    pub attempts: u32,
+}
+
+/// The way into a stage.
+pub struct StageHandle<I, O> {
+    /// Which stage.
+    pub stage: Stage,
+    queue: Arc<FairQueue<Job<I, O>>>,
+    state: Arc<StageState>,
+}
+
+impl<I, O> Clone for StageHandle<I, O> {
+    fn clone(&self) -> Self {
+        Self { stage: self.stage, queue: Arc::clone(&self.queue), state: Arc::clone(&self.state) }
+    }
+}
+
+impl<I, O> StageHandle<I, O> {
+    /// Puts a job into the queue; its reply comes later, exactly once.
+    ///
+    /// # Errors
+    /// `SERVICE_OVERLOADED` when the queue is full.
+    pub fn submit(
+        &self,
+        stream: u64,
+        input: I,
+        cancellation: Cancellation,
+        reply: Reply<O>,
+    ) -> Result<(), StageFailure> {
+        let ticket = Arc::new(Ticket::new(cancellation, reply));
+        let job = Job { stream, input, ticket, attempts: 0 };
+        self.queue.push(stream, job).map_err(|Full| {
+            let message = format!("the {} queue is full", self.stage.as_str());
+            StageFailure::new(ErrorCode::ServiceOverloaded, message)
+        })
+    }
+
+    /// Whether another job would be taken now.
+    pub fn has_room(&self) -> bool {
+        self.queue.depth() < self.queue.capacity()
+    }
+
+    /// Jobs waiting.
+    pub fn depth(&self) -> usize {
+        self.queue.depth()
+    }
+
+    /// Workers that are warm and alive.
+    pub fn ready_workers(&self) -> usize {
+        self.state.ready_workers.load(Ordering::Acquire)
+    }
+
+    /// Name of the engine, once a worker is ready.
+    pub fn engine_name(&self) -> String {
+        self.state.engine_name()
+    }
+
+    /// Why the last worker could not start or died, if one did.
+    pub fn last_error(&self) -> Option<String> {
+        self.state.last_error()
+    }
+}

@@ -1,0 +1,201 @@
+//! A bounded queue that is fair between streams: each stream has a lane, and batches take from the lanes in turn.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The queue holds as many items as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// The queue between streams and workers. Depth can be read at any time.
+pub struct FairQueue<T> {
+    capacity: usize,
+    lanes: Mutex<Lanes<T>>,
+    arrived: Condvar,
+}
+
+/// Invariant: `turns` names each lane that is not empty exactly once; `depth` is the sum of their lengths.
+struct Lanes<T> {
+    by_stream: HashMap<u64, VecDeque<T>>,
+    turns: VecDeque<u64>,
+    depth: usize,
+    closed: bool,
+}
+
+impl<T> FairQueue<T> {
+    /// An empty queue that holds at most `capacity` items.
+    pub fn new(capacity: usize) -> Self {
+        let lanes = Lanes { by_stream: HashMap::new(), turns: VecDeque::new(), depth: 0, closed: false };
+        Self { capacity, lanes: Mutex::new(lanes), arrived: Condvar::new() }
+    }
+
+    // A worker that panics never holds this lock (engines run outside it), so a poisoned lock is still consistent.
+    fn lock(&self) -> MutexGuard<'_, Lanes<T>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an item at the end of its stream's lane.
+    ///
+    /// # Errors
+    /// [`Full`], and the item is dropped.
+    pub fn push(&self, stream: u64, item: T) -> Result<(), Full> {
+        let mut lanes = self.lock();
+        if lanes.depth >= self.capacity {
+            return Err(Full);
+        }
+        lanes.lane(stream).push_back(item);
+        lanes.depth += 1;
+        drop(lanes);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Puts an item back at the head of the queue: it has waited before. Capacity does not apply.
+    pub fn push_front(&self, stream: u64, item: T) {
+        let mut lanes = self.lock();
+        lanes.lane(stream).push_front(item);
+        lanes.turns.retain(|&turn| turn != stream);
+        lanes.turns.push_front(stream);
+        lanes.depth += 1;
+        drop(lanes);
+        self.arrived.notify_one();
+    }
+
+    /// Waits for an item, then takes up to `limit`, one from each stream in turn. Once there is one it waits
+    /// at most `linger` for the batch to fill. `None` once the queue is closed and empty.
+    pub fn pop_batch(&self, limit: usize, linger: Duration) -> Option<Vec<T>> {
+        let mut lanes = self.lock();
+        while lanes.depth == 0 {
+            if lanes.closed {
+                return None;
+            }
+            lanes = self.arrived.wait(lanes).unwrap_or_else(PoisonError::into_inner);
+        }
+        let deadline = Instant::now() + linger;
+        while lanes.depth < limit && !lanes.closed {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            lanes = self.arrived.wait_timeout(lanes, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Some(lanes.take(limit))
+    }
+
+    /// Items waiting.
+    pub fn depth(&self) -> usize {
+        self.lock().depth
+    }
+
+    /// Most items that may wait.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Lets waiting workers go once nothing is left.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+}
+
+impl<T> Lanes<T> {
+    fn lane(&mut self, stream: u64) -> &mut VecDeque<T> {
+        let lane = self.by_stream.entry(stream).or_default();
+        if lane.is_empty() {
+            self.turns.push_back(stream);
+        }
+        lane
+    }
+
+    fn take(&mut self, limit: usize) -> Vec<T> {
+        let mut batch = Vec::with_capacity(limit.min(self.depth));
+        while batch.len() < limit {
+            let Some(stream) = self.turns.pop_front() else { break };
+            let Some(lane) = self.by_stream.get_mut(&stream) else { continue };
+            batch.extend(lane.pop_front());
+            if lane.is_empty() {
+                self.by_stream.remove(&stream);
+            } else {
+                self.turns.push_back(stream);
+            }
+        }
+        self.depth -= batch.len();
+        batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    const NO_LINGER: Duration = Duration::ZERO;
+
+    #[test]
+    fn a_busy_stream_does_not_starve_a_quiet_one() {
+        let queue = FairQueue::new(100);
+        for item in 0..5 {
+            queue.push(1, ("busy", item)).expect("room");
+        }
+        queue.push(2, ("quiet", 0)).expect("room");
+        let batch = queue.pop_batch(3, NO_LINGER).expect("open");
+        assert_eq!(batch, [("busy", 0), ("quiet", 0), ("busy", 1)]);
+        assert_eq!(queue.depth(), 3);
+    }
+
+    #[test]
+    fn a_full_queue_refuses_but_takes_back() {
+        let queue = FairQueue::new(1);
+        queue.push(1, 'a').expect("room");
+        assert_eq!(queue.push(1, 'b'), Err(Full));
+        queue.push_front(1, 'z');
+        assert_eq!(queue.pop_batch(9, NO_LINGER).expect("open"), ['z', 'a']);
+    }
+
+    #[test]
+    fn what_is_put_back_goes_first() {
+        let queue = FairQueue::new(9);
+        queue.push(1, 1).expect("room");
+        queue.push(2, 2).expect("room");
+        queue.push_front(3, 3);
+        assert_eq!(queue.pop_batch(1, NO_LINGER).expect("open"), [3]);
+    }
+
+    #[test]
+    fn a_waiting_worker_is_woken_by_an_item_and_by_closing() {
+        let queue = Arc::new(FairQueue::new(9));
+        let worker = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || {
+                let first = queue.pop_batch(4, NO_LINGER);
+                let second = queue.pop_batch(4, NO_LINGER);
+                (first, second)
+            })
+        };
+        queue.push(1, 7).expect("room");
+        while queue.depth() > 0 {
+            std::thread::yield_now();
+        }
+        queue.close();
+        assert_eq!(worker.join().expect("no panic"), (Some(vec![7]), None));
+    }
+
+    #[test]
+    fn a_batch_waits_a_little_to_fill() {
+        let queue = Arc::new(FairQueue::new(9));
+        queue.push(1, 1).expect("room");
+        let worker = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || queue.pop_batch(2, Duration::from_secs(60)))
+        };
+        queue.push(2, 2).expect("room");
+        assert_eq!(worker.join().expect("no panic").expect("open").len(), 2);
+    }
+}

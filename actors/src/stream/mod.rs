@@ -1,0 +1,16 @@
+//! A stream: the session's state machine, its reorder queue, and the actor that drives both.
+
+mod actor;
+mod outcome;
+mod reorder;
+mod session;
+mod settings;
+mod statistics;
+
+pub use actor::{
+    Attach, Detach, End, Offer, OnReply, Outlet, Pause, Resume, SendError, Stages, StreamActor, StreamGone,
+};
+pub use reorder::Reorder;
+pub use session::{Effect, Identity, Session, SessionState};
+pub use settings::StreamSettings;
+pub use statistics::Statistics;

@@ -1,0 +1,47 @@
+//! What an operator can set about every stream.
+
+use std::time::Duration;
+
+use sts_protocol::Thresholds;
+
+/// Limits and bounds that hold for each stream.
+#[derive(Clone, Debug)]
+pub struct StreamSettings {
+    /// Levels of load.
+    pub thresholds: Thresholds,
+    /// How long a missing sequence number is waited for once a later result is ready.
+    pub gap_timeout: Duration,
+    /// How far past the next number to emit a fragment may be.
+    pub reorder_window: u64,
+    /// How long a stream outlives its connection.
+    pub resume_grace: Duration,
+    /// How long `stream:end` waits for work in flight.
+    pub end_timeout: Duration,
+    /// How long the connection stays after `stream:complete`.
+    pub close_delay: Duration,
+    /// Results kept for a worker that comes back: at most this many.
+    pub replay_results: usize,
+    /// … and at most this many bytes of audio.
+    pub replay_bytes: usize,
+    /// Largest duration variance of a success, as a fraction.
+    pub variance_success_max: f64,
+    /// Largest duration variance of a partial, as a fraction.
+    pub variance_partial_max: f64,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        Self {
+            thresholds: Thresholds::default(),
+            gap_timeout: Duration::from_millis(2_000),
+            reorder_window: 1_000,
+            resume_grace: Duration::from_millis(30_000),
+            end_timeout: Duration::from_secs(30),
+            close_delay: Duration::from_secs(5),
+            replay_results: 32,
+            replay_bytes: 16 << 20,
+            variance_success_max: 0.10,
+            variance_partial_max: 0.20,
+        }
+    }
+}
