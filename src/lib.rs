@@ -1,0 +1,11 @@
+//! A live dubbing service: speech in one language in, speech of the same length in another out.
+//!
+//! This crate is the program: what starts (`service`), what listens (`gateway`), what a person types (`cli`). The wire
+//! is in `sts-protocol`, streams and stages are in `sts-actors`, engines in `sts-models`.
+
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod gateway;
+pub mod logging;
+pub mod service;

@@ -1,0 +1,81 @@
+//! Lifecycle events as log lines.
+
+use std::time::Duration;
+
+use actix::{Actor, Context, Handler};
+use slog::{Logger, info, warn};
+use sts_actors::events::LifecycleEvent;
+use sts_protocol::Stage;
+
+/// Listens to lifecycle events and logs them.
+pub struct EventLog(pub Logger);
+
+impl Actor for EventLog {
+    type Context = Context<Self>;
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+impl Handler<LifecycleEvent> for EventLog {
+    type Result = ();
+
+    fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
+        let log = &self.0;
+        match event {
+            LifecycleEvent::StreamOpened { stream_id, worker_id } => {
+                info!(log, "stream opened"; "stream_id" => %stream_id, "worker_id" => %worker_id);
+            }
+            LifecycleEvent::StreamAttached { stream_id, worker_id } => {
+                info!(log, "stream resumed"; "stream_id" => %stream_id, "worker_id" => %worker_id);
+            }
+            LifecycleEvent::StreamDetached { stream_id } => {
+                info!(log, "stream lost its connection"; "stream_id" => %stream_id);
+            }
+            LifecycleEvent::StreamClosed { stream_id, reason } => {
+                info!(log, "stream closed"; "stream_id" => %stream_id, "reason" => reason);
+            }
+            LifecycleEvent::FragmentReceived { stream_id, fragment_id, sequence_number, in_flight } => {
+                info!(log, "fragment received"; "stream_id" => %stream_id, "fragment_id" => %fragment_id,
+                    "sequence_number" => sequence_number, "in_flight" => in_flight);
+            }
+            LifecycleEvent::FragmentRefused { stream_id, code } => {
+                warn!(log, "fragment refused"; "stream_id" => %stream_id, "error.code" => code.as_str(),
+                    "error.retryable" => code.retryable());
+            }
+            LifecycleEvent::StageFinished { stage, stream_id, fragment_id, sequence_number, worked, failure, .. } => {
+                let key = match stage {
+                    Stage::Asr => "asr_duration_ms",
+                    Stage::Translation => "translation_duration_ms",
+                    Stage::Tts => "tts_duration_ms",
+                };
+                let log = log.new(slog::o!("stream_id" => stream_id.to_string(), "fragment_id" => fragment_id.to_string(),
+                    "sequence_number" => sequence_number, key => milliseconds(worked)));
+                match failure {
+                    None => info!(log, "stage finished"; "stage" => stage.as_str()),
+                    Some(code) => warn!(log, "stage failed"; "error.stage" => stage.as_str(),
+                        "error.code" => code.as_str(), "error.retryable" => code.retryable()),
+                }
+            }
+            LifecycleEvent::FragmentProcessed { stream_id, fragment_id, sequence_number, status, processing, .. } => {
+                info!(log, "fragment finished"; "stream_id" => %stream_id, "fragment_id" => %fragment_id,
+                    "sequence_number" => sequence_number, "status" => status.as_str(),
+                    "processing_time_ms" => milliseconds(processing));
+            }
+            LifecycleEvent::GapSkipped { stream_id, count } => {
+                warn!(log, "sequence numbers given up"; "stream_id" => %stream_id, "count" => count);
+            }
+            LifecycleEvent::BackpressureChanged { stream_id, severity, in_flight } => {
+                info!(log, "backpressure"; "stream_id" => %stream_id, "in_flight" => in_flight,
+                    "severity" => ?severity, "action" => ?severity.action());
+            }
+            LifecycleEvent::WorkerReady { stage, engine, started_in } => {
+                info!(log, "worker ready"; "stage" => stage.as_str(), "engine" => engine, "started_in_ms" => milliseconds(started_in));
+            }
+            LifecycleEvent::WorkerLost { stage, reason, error } => {
+                warn!(log, "worker lost"; "stage" => stage.as_str(), "reason" => reason, "error" => error);
+            }
+        }
+    }
+}
