@@ -6,9 +6,11 @@
 pub mod device;
 pub mod engine;
 pub mod resample;
+pub mod translate;
 
 pub use device::{Device, DeviceChoice};
 pub use engine::{
     EngineError, EngineInfo, RecognizeRequest, Recognizer, Segment, Speech, SpeechSlot, SpeechSpan, SynthesizeRequest,
     Synthesizer, Transcript, TranslateRequest, Translation, Translator,
 };
+pub use translate::{EmbeddedTranslator, EmbeddedTranslatorOptions};
