@@ -72,7 +72,8 @@ pub struct SettingFlags(HashMap<&'static str, String>);
 impl clap::Args for SettingFlags {
     fn augment_args(command: Command) -> Command {
         SETTINGS.iter().fold(command, |command, setting| {
-            let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
+            let default =
+                if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
             let help = format!("{}{default} [env: {}]", setting.help, setting.key.to_uppercase());
             let flag = setting.key.replace('_', "-");
             command.arg(Arg::new(setting.key).long(flag).value_name("VALUE").action(ArgAction::Set).help(help))
@@ -270,7 +271,8 @@ impl Reader {
     }
 
     fn tokens(&mut self) -> Vec<String> {
-        let mut tokens: Vec<String> = self.text("worker_tokens").split(',').map(|token| token.trim().to_owned()).collect();
+        let mut tokens: Vec<String> =
+            self.text("worker_tokens").split(',').map(|token| token.trim().to_owned()).collect();
         let path = self.text("worker_tokens_file").to_owned();
         if !path.is_empty() {
             match std::fs::read_to_string(&path) {
@@ -315,7 +317,10 @@ impl Reader {
         let (success, partial) =
             (self.fraction("duration_variance_success_max"), self.fraction("duration_variance_partial_max"));
         if success > partial {
-            self.problem("duration_variance_success_max", format!("{success} is above DURATION_VARIANCE_PARTIAL_MAX ({partial})"));
+            self.problem(
+                "duration_variance_success_max",
+                format!("{success} is above DURATION_VARIANCE_PARTIAL_MAX ({partial})"),
+            );
         }
         StreamSettings {
             thresholds,
@@ -340,7 +345,9 @@ impl Reader {
         });
         let worker_tokens = self.tokens();
         if !host.is_loopback() && worker_tokens.is_empty() && !self.parse::<bool>("allow_unauthenticated") {
-            let message = format!("{host} is not loopback, and there are no WORKER_TOKENS; set ALLOW_UNAUTHENTICATED=true if that is meant");
+            let message = format!(
+                "{host} is not loopback, and there are no WORKER_TOKENS; set ALLOW_UNAUTHENTICATED=true if that is meant"
+            );
             self.problem("host", message);
         }
         let log_level = self.text("log_level").to_owned();
@@ -439,7 +446,8 @@ mod tests {
     fn unknown_keys_of_the_file_are_named() {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         std::fs::write(file.path(), "prot = 1\n").expect("written");
-        let Problems(problems) = Config::load(&SettingFlags::default(), |_| None, Some(file.path())).expect_err("a typo");
+        let Problems(problems) =
+            Config::load(&SettingFlags::default(), |_| None, Some(file.path())).expect_err("a typo");
         assert!(problems[0].contains("`prot`"));
     }
 }

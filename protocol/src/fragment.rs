@@ -320,7 +320,7 @@ pub struct FragmentProcessed {
     /// How it fared.
     pub status: FragmentStatus,
     /// The dub, in the stream's rate, channels and format.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "bare")]
     pub dubbed_audio: Option<AudioPayload>,
     /// What was said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -344,6 +344,15 @@ pub struct FragmentProcessed {
     /// Sequence numbers given up just before this one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<u64>,
+}
+
+/// Serialises what is there without the serialiser's notion of an option: socketioxide's passes the content of one on
+/// to plain JSON, where bytes become a list of numbers and not an attachment.
+fn bare<S: serde::Serializer>(audio: &Option<AudioPayload>, serializer: S) -> Result<S::Ok, S::Error> {
+    match audio {
+        Some(audio) => audio.serialize(serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 #[cfg(test)]

@@ -200,7 +200,8 @@ impl<'a> Dub<'a> {
         let engines = self.init(&mut connection).await?;
         let mono = self.recording.spec.decode_mono(&self.recording.pcm);
         let stretches = cut(&mono, self.recording.spec.sample_rate_hz, self.args.shortest_ms, self.args.chunk_ms);
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} fragments  {elapsed} (about {eta} left)  {msg}")?;
+        let style =
+            ProgressStyle::with_template("{bar:40} {pos}/{len} fragments  {elapsed} (about {eta} left)  {msg}")?;
         let bar = ProgressBar::new(stretches.len() as u64).with_style(style);
         let started = Instant::now();
         let total = stretches.len();
@@ -259,7 +260,8 @@ impl<'a> Dub<'a> {
         let Received { event, data, at } = received;
         match event.as_str() {
             "fragment:ack" => {
-                let number = data["fragment_id"].as_str().and_then(|id| id.rsplit('-').next()).and_then(|n| n.parse().ok());
+                let number =
+                    data["fragment_id"].as_str().and_then(|id| id.rsplit('-').next()).and_then(|n| n.parse().ok());
                 if let Some(sent) = number.and_then(|number: usize| self.sent.get_mut(number)) {
                     sent.ack_ms.get_or_insert(at.duration_since(sent.at).as_secs_f64() * 1000.0);
                 }
@@ -287,8 +289,12 @@ impl<'a> Dub<'a> {
             None => original.to_vec(),
         };
         let text = |field: &str| data[field].as_str().unwrap_or_default().to_owned();
-        let stage_timings: BTreeMap<String, f64> =
-            data["stage_timings"].as_object().into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), v.as_f64()?))).collect();
+        let stage_timings: BTreeMap<String, f64> = data["stage_timings"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(k, v)| Some((k.clone(), v.as_f64()?)))
+            .collect();
         let error = data["error"].as_object();
         self.fragments.push(FragmentReport {
             sequence_number: number as u64,

@@ -110,7 +110,19 @@ impl Report {
     pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(["#", "status", "said", "dubbed", "original ms", "dub ms", "rate", "asr ms", "transl. ms", "tts ms", "latency ms"]);
+        table.set_header([
+            "#",
+            "status",
+            "said",
+            "dubbed",
+            "original ms",
+            "dub ms",
+            "rate",
+            "asr ms",
+            "transl. ms",
+            "tts ms",
+            "latency ms",
+        ]);
         for fragment in &self.fragments {
             let stage = |name: &str| fragment.stage_timings.get(name).map_or("–".to_owned(), |ms| format!("{ms:.0}"));
             table.add_row([

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult};
-use sts_actors::stream::{
-    Attach, Detach, End, Identity, Offer, OnReply, Outlet, Pause, Resume, Session, StreamActor,
-};
+use sts_actors::stream::{Attach, Detach, End, Identity, Offer, OnReply, Outlet, Pause, Resume, Session, StreamActor};
 use sts_protocol::{ErrorCode, Fragment, Refusal, ServiceMessage, StreamInit};
 use uuid::Uuid;
 
@@ -150,7 +148,9 @@ impl GatewayActor {
             .get(&connection)
             .and_then(|connection| connection.stream.as_ref())
             .and_then(|stream_id| self.streams.get(stream_id))
-            .ok_or_else(|| Refusal::new(ErrorCode::StreamNotFound, "this connection has no stream; send stream:init first"))
+            .ok_or_else(|| {
+                Refusal::new(ErrorCode::StreamNotFound, "this connection has no stream; send stream:init first")
+            })
     }
 
     fn offer(&self, connection: u64, fragment: Fragment, on_reply: OnReply) -> Result<(), Refusal> {
@@ -173,7 +173,8 @@ impl GatewayActor {
             return refused(on_reply, Refusal::new(ErrorCode::ServiceOverloaded, "the service is draining"));
         }
         stream.address.try_send(Offer { fragment, on_reply }).map_err(|_| {
-            Refusal::new(ErrorCode::ServiceOverloaded, "the stream has more messages than it can take").about(fragment_id)
+            Refusal::new(ErrorCode::ServiceOverloaded, "the stream has more messages than it can take")
+                .about(fragment_id)
         })
     }
 

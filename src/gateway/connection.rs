@@ -208,7 +208,10 @@ struct Line {
 impl Line {
     fn tell(&self, socket: &SocketRef, event: Event) {
         if self.gateway.try_send(Command { connection: self.connection, event }).is_err() {
-            refuse(socket, Refusal::new(ErrorCode::ServiceOverloaded, "the service has more messages than it can take"));
+            refuse(
+                socket,
+                Refusal::new(ErrorCode::ServiceOverloaded, "the service has more messages than it can take"),
+            );
         }
     }
 }

@@ -56,16 +56,24 @@ impl Capabilities {
         let unsupported = |message: String| Err(Refusal::new(ErrorCode::UnsupportedLanguage, message));
         if !known.sources.contains(source) {
             let sources: Vec<_> = known.sources.iter().copied().collect();
-            return unsupported(format!("`source_language` '{source}' is not recognised; these are: {}", sources.join(", ")));
+            return unsupported(format!(
+                "`source_language` '{source}' is not recognised; these are: {}",
+                sources.join(", ")
+            ));
         }
         if !known.pairs.contains(&(source, target)) {
             let targets: Vec<_> = known.pairs.iter().filter(|pair| pair.0 == source).map(|pair| pair.1).collect();
             let offered = if targets.is_empty() { "none".to_owned() } else { targets.join(", ") };
-            return unsupported(format!("`target_language` '{target}' is not offered from '{source}'; these are: {offered}"));
+            return unsupported(format!(
+                "`target_language` '{target}' is not offered from '{source}'; these are: {offered}"
+            ));
         }
         let profile = voices.select(&init.voice_profile, target)?;
         if !known.voices.contains(&profile.voice) {
-            let message = format!("`voice_profile` '{}' names the voice {}, which the engine lacks", init.voice_profile, profile.voice);
+            let message = format!(
+                "`voice_profile` '{}' names the voice {}, which the engine lacks",
+                init.voice_profile, profile.voice
+            );
             return Err(Refusal::new(ErrorCode::InvalidVoiceProfile, message));
         }
         Ok(Arc::new(profile.clone()))

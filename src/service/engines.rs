@@ -1,9 +1,7 @@
 //! The models' three traits as the stages' one: audio is unpacked and resampled here, on the worker's own thread,
 //! and an engine's errors become the contract's codes.
 
-use sts_actors::job::{
-    AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput,
-};
+use sts_actors::job::{AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
 use sts_actors::stage::{StageEngine, StageFailure};
 use sts_models::engine::RECOGNIZER_RATE_HZ;
 use sts_models::resample::resample;
@@ -129,9 +127,5 @@ fn tts_output(speech: Speech, input: &TtsInput) -> TtsOutput {
     if input.voice.gain_db != 0.0 {
         samples.iter_mut().for_each(|sample| *sample *= gain);
     }
-    TtsOutput {
-        pcm: input.spec.encode_mono(&samples).into(),
-        speed_ratio: speech.speed_ratio,
-        overrun: speech.overrun,
-    }
+    TtsOutput { pcm: input.spec.encode_mono(&samples).into(), speed_ratio: speech.speed_ratio, overrun: speech.overrun }
 }

@@ -44,13 +44,16 @@ impl Handler<LifecycleEvent> for EventLog {
                 warn!(log, "fragment refused"; "stream_id" => %stream_id, "error.code" => code.as_str(),
                     "error.retryable" => code.retryable());
             }
-            LifecycleEvent::StageFinished { stage, stream_id, fragment_id, sequence_number, worked, failure, .. } => {
+            LifecycleEvent::StageFinished {
+                stage, stream_id, fragment_id, sequence_number, worked, failure, ..
+            } => {
                 let key = match stage {
                     Stage::Asr => "asr_duration_ms",
                     Stage::Translation => "translation_duration_ms",
                     Stage::Tts => "tts_duration_ms",
                 };
-                let log = log.new(slog::o!("stream_id" => stream_id.to_string(), "fragment_id" => fragment_id.to_string(),
+                let log = log
+                    .new(slog::o!("stream_id" => stream_id.to_string(), "fragment_id" => fragment_id.to_string(),
                     "sequence_number" => sequence_number, key => milliseconds(worked)));
                 match failure {
                     None => info!(log, "stage finished"; "stage" => stage.as_str()),
@@ -58,7 +61,9 @@ impl Handler<LifecycleEvent> for EventLog {
                         "error.code" => code.as_str(), "error.retryable" => code.retryable()),
                 }
             }
-            LifecycleEvent::FragmentProcessed { stream_id, fragment_id, sequence_number, status, processing, .. } => {
+            LifecycleEvent::FragmentProcessed {
+                stream_id, fragment_id, sequence_number, status, processing, ..
+            } => {
                 info!(log, "fragment finished"; "stream_id" => %stream_id, "fragment_id" => %fragment_id,
                     "sequence_number" => sequence_number, "status" => status.as_str(),
                     "processing_time_ms" => milliseconds(processing));

@@ -47,11 +47,8 @@ pub fn serve(
     stop: Option<oneshot::Receiver<()>>,
 ) -> anyhow::Result<()> {
     tch::set_num_threads(config.torch_threads as i32);
-    let data_plane = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("gateway")
-        .enable_all()
-        .build()?;
+    let data_plane =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("gateway").enable_all().build()?;
     let system = actix::System::new();
     let outcome = system.block_on(async move {
         let backend = start_backend(&config, &engines, &log)?;

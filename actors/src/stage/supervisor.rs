@@ -15,9 +15,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// A worker that is still busy after this many limits is given up: its thread is left behind and replaced.
 const HARD_LIMIT_FACTOR: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-const LAST_BACKOFF: Duration = Duration::from_secs(10);
-/// A worker that lived this long starts a fresh series of back-offs.
-const STEADY_AFTER: Duration = Duration::from_secs(30);
+const LAST_BACKOFF: Duration = Duration::from_secs(5);
 
 /// What can be read of a stage from any thread.
 #[derive(Debug, Default)]
@@ -165,8 +163,10 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
         if post.status == Status::Ready {
             self.state.ready_workers.fetch_sub(1, Ordering::AcqRel);
         }
-        let lived = post.since.elapsed();
-        post.backoff = if lived >= STEADY_AFTER { FIRST_BACKOFF } else { (post.backoff * 2).min(LAST_BACKOFF) };
+        // Only workers that achieve nothing are replaced more and more slowly: one that a bad fragment has killed
+        // after it had served others must be back at once, or that fragment would hold up every stream.
+        let next = if post.seat.has_served() { FIRST_BACKOFF } else { post.backoff * 2 };
+        post.backoff = next.min(LAST_BACKOFF);
         (post.status, post.since) = (Status::Waiting, Instant::now());
         self.state.set_last_error(Some(error.clone()));
         self.events.publish(LifecycleEvent::WorkerLost { stage: self.config.stage, reason, error });

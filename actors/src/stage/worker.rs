@@ -29,6 +29,7 @@ pub(super) enum Exit {
 pub(super) struct Seat<O> {
     running: Mutex<Option<Running<O>>>,
     abandoned: AtomicBool,
+    served: AtomicBool,
 }
 
 struct Running<O> {
@@ -38,7 +39,7 @@ struct Running<O> {
 
 impl<O> Seat<O> {
     pub(super) fn new() -> Self {
-        Self { running: Mutex::new(None), abandoned: AtomicBool::new(false) }
+        Self { running: Mutex::new(None), abandoned: AtomicBool::new(false), served: AtomicBool::new(false) }
     }
 
     fn begin(&self, since: Instant, tickets: Vec<Arc<Ticket<O>>>) {
@@ -64,6 +65,11 @@ impl<O> Seat<O> {
     /// Tells the thread that nobody waits for it any more.
     pub(super) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
+    }
+
+    /// Whether the worker has got through at least one batch.
+    pub(super) fn has_served(&self) -> bool {
+        self.served.load(Ordering::Acquire)
     }
 
     fn is_abandoned(&self) -> bool {
@@ -115,6 +121,7 @@ impl<I, O> Worker<I, O> {
         let batch = inputs.len();
         match outcome {
             Ok(results) if results.len() == batch => {
+                self.seat.served.store(true, Ordering::Release);
                 let mut poisoned = None;
                 for ((result, input), slip) in results.into_iter().zip(inputs).zip(slips) {
                     match result {

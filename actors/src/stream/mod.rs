@@ -8,7 +8,7 @@ mod settings;
 mod statistics;
 
 pub use actor::{
-    Attach, Detach, End, Offer, OnReply, Outlet, Pause, Resume, SendError, Stages, StreamActor, StreamGone,
+    Attach, Detach, End, Offer, OnReply, Outlet, Pause, Resume, SendError, Stages, StreamActor, StreamGone, Tell,
 };
 pub use reorder::Reorder;
 pub use session::{Effect, Identity, Session, SessionState};

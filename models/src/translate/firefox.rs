@@ -87,7 +87,8 @@ impl FirefoxPair {
             }
         }
         lengths.sort_unstable();
-        let (windows, beyond): (Vec<_>, Vec<_>) = lengths.into_iter().partition(|(length, _)| *length <= CONTEXT_WINDOW);
+        let (windows, beyond): (Vec<_>, Vec<_>) =
+            lengths.into_iter().partition(|(length, _)| *length <= CONTEXT_WINDOW);
         for group in windows.chunks(SENTENCES_PER_BATCH) {
             self.translate_group(group, &mut answers, |texts| self.engine.translate_batch(texts));
         }

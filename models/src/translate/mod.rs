@@ -220,11 +220,7 @@ impl EmbeddedTranslator {
 
 impl Translator for EmbeddedTranslator {
     fn info(&self) -> EngineInfo {
-        EngineInfo {
-            name: "fxtranslate + apertium".to_owned(),
-            device: "cpu".to_owned(),
-            precision: "int8".to_owned(),
-        }
+        EngineInfo { name: "fxtranslate + apertium".to_owned(), device: "cpu".to_owned(), precision: "int8".to_owned() }
     }
 
     fn supports(&self, source: &str, target: &str) -> bool {

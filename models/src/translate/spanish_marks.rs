@@ -8,8 +8,20 @@ use super::sentences;
 
 /// What a sentence may end with, after a comma, to make a question of a statement.
 const TAGS: [&str; 14] = [
-    "no", "verdad", "no es así", "no es verdad", "no es cierto", "cierto", "correcto", "vale", "de acuerdo", "eh", "no crees",
-    "sí", "okay", "está bien",
+    "no",
+    "verdad",
+    "no es así",
+    "no es verdad",
+    "no es cierto",
+    "cierto",
+    "correcto",
+    "vale",
+    "de acuerdo",
+    "eh",
+    "no crees",
+    "sí",
+    "okay",
+    "está bien",
 ];
 
 /// Words that open a clause before the question proper.
@@ -17,10 +29,46 @@ const OPENERS: [&str; 9] = ["si", "cuando", "aunque", "ya", "dado", "según", "m
 
 /// Whole phrases that stand before a question and outside it.
 const PREFACES: [&str; 40] = [
-    "hola", "oye", "oiga", "bueno", "bien", "entonces", "pues", "sí", "no", "ah", "oh", "ay", "eh", "vale", "perdón",
-    "perdona", "perdone", "disculpa", "disculpe", "por favor", "gracias", "señor", "señora", "señorita", "señores",
-    "mamá", "papá", "mira", "mire", "además", "sin embargo", "por cierto", "a propósito", "de acuerdo", "así que",
-    "por lo tanto", "después de todo", "buenos días", "buenas tardes", "buenas noches",
+    "hola",
+    "oye",
+    "oiga",
+    "bueno",
+    "bien",
+    "entonces",
+    "pues",
+    "sí",
+    "no",
+    "ah",
+    "oh",
+    "ay",
+    "eh",
+    "vale",
+    "perdón",
+    "perdona",
+    "perdone",
+    "disculpa",
+    "disculpe",
+    "por favor",
+    "gracias",
+    "señor",
+    "señora",
+    "señorita",
+    "señores",
+    "mamá",
+    "papá",
+    "mira",
+    "mire",
+    "además",
+    "sin embargo",
+    "por cierto",
+    "a propósito",
+    "de acuerdo",
+    "así que",
+    "por lo tanto",
+    "después de todo",
+    "buenos días",
+    "buenas tardes",
+    "buenas noches",
 ];
 
 /// Words that ask.

@@ -1,0 +1,123 @@
+//! What a person can type.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use tokio::sync::oneshot;
+
+use crate::client::{self, DubArgs};
+use crate::config::{Config, Problems, SettingFlags};
+use crate::{logging, service};
+
+/// Exit status for wrong settings.
+const WRONG_SETTINGS: u8 = 2;
+
+/// Dubs live speech: fragments in over Socket.IO, the same spoken in another language out, exactly as long.
+#[derive(Parser, Debug)]
+#[command(name = "sts", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the service
+    ///
+    /// Every setting can be given as a flag, as an environment variable, or as a key of a TOML file; a flag wins over
+    /// the environment, and that over the file.
+    #[command(
+        after_help = "Example:\n  sts serve --port 8000 --device auto\n  WORKER_TOKENS=$(openssl rand -hex 16) sts serve --host 0.0.0.0"
+    )]
+    Serve(ServeArgs),
+    /// Dub a recording through the service
+    #[command(
+        after_help = "Example:\n  sts dub talk.wav --to es --voice spanish_male_1 --out talk.es.wav --report talk.json"
+    )]
+    Dub(Box<DubArgs>),
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  sts completions bash > ~/.local/share/bash-completion/completions/sts")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `sts serve`.
+#[derive(clap::Args, Debug)]
+struct ServeArgs {
+    /// TOML file with settings
+    #[arg(long, env = "STS_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+/// Reads the command line and does what it says.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Serve(args) => return serve(&args),
+        Command::Dub(args) => {
+            service::prepare_process();
+            client::run(*args)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "sts", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    report(outcome)
+}
+
+fn report(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sts: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads the settings from flags, environment and file; says everything that is wrong with them.
+fn settings(flags: &SettingFlags, file: Option<&std::path::Path>) -> Result<Config, ExitCode> {
+    Config::load(flags, |name| std::env::var(name).ok(), file).map_err(|Problems(problems)| {
+        for problem in problems {
+            eprintln!("sts: {problem}");
+        }
+        ExitCode::from(WRONG_SETTINGS)
+    })
+}
+
+fn serve(args: &ServeArgs) -> ExitCode {
+    service::prepare_process();
+    let config = match settings(&args.settings, args.config.as_deref()) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let (log, _guard) = match logging::start(&config.log_level) {
+        Ok(log) => log,
+        Err(error) => return report(Err(anyhow::anyhow!(error))),
+    };
+    let engines = match service::Engines::real(&config) {
+        Ok(engines) => engines,
+        Err(error) => {
+            eprintln!("sts: DEVICE: {error}");
+            return ExitCode::from(WRONG_SETTINGS);
+        }
+    };
+    let (listening, _) = oneshot::channel();
+    report(service::serve(config, engines, log, listening, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
