@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs the Debian or Ubuntu packages that building and running need; without root it names the missing ones.
+# The images run this too, so that there is one list.
+set -euo pipefail
+
+# build: a C++ compiler for libtorch's binding, OpenSSL's headers for the Socket.IO client of `sts dub`
+# run: espeak-ng's library for phonemes, Apertium for pairs over Portuguese, OpenMP for libtorch
+packages=(
+  g++ make pkg-config libssl-dev curl ca-certificates
+  libgomp1 libespeak-ng1 espeak-ng-data apertium apertium-es-pt
+  python3 python3-pip python3-venv
+)
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' && continue
+  # Python may come from elsewhere than Debian.
+  case "$package" in
+    python3) command -v python3 >/dev/null && continue ;;
+    python3-pip) python3 -m pip --version >/dev/null 2>&1 && continue ;;
+    python3-venv) python3 -c 'import ensurepip, venv' >/dev/null 2>&1 && continue ;;
+  esac
+  missing+=("$package")
+done
+command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
+command -v npm >/dev/null || { echo "Node.js with npm is missing: one package of voices comes by it" >&2; exit 1; }
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+  echo "These packages are missing; install them and try again:" >&2
+  echo "  sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+  exit 1
+fi
+echo "Installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

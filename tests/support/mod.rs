@@ -1,0 +1,118 @@
+//! Starting services and clients for the black-box tests.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A service in a process of its own; killed when dropped.
+pub struct Service {
+    child: Child,
+    pub address: String,
+}
+
+impl Service {
+    /// The real service over fake engines, on a free port.
+    pub fn fake(environment: &[(&str, &str)]) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_sts")).with_file_name("examples").join("fake-service");
+        assert!(program.exists(), "{} is missing: cargo build --release --examples", program.display());
+        let mut command = Command::new(program);
+        command.env("PORT", "0").env("LOG_LEVEL", "error").envs(environment.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the fake service starts");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let line = BufReader::new(stdout).lines().next().expect("it says where it listens").expect("in UTF-8");
+        let address = line.strip_prefix("listening on ").expect("it says where it listens").to_owned();
+        let service = Self { child, address };
+        service.wait_until_ready(Duration::from_secs(10));
+        service
+    }
+
+    /// `sts serve` with the real models, on a port of this test's own.
+    pub fn real(port: u16) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_sts"))
+            .args(["serve", "--port", &port.to_string(), "--log-level", "warning"])
+            .env("MODELS_DIR", models_dir())
+            .spawn()
+            .expect("sts starts");
+        let service = Self { child, address: format!("127.0.0.1:{port}") };
+        service.wait_until_ready(Duration::from_secs(120));
+        service
+    }
+
+    fn wait_until_ready(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        loop {
+            match get(&self.address, "/health/ready") {
+                Some(answer) if answer.starts_with("HTTP/1.1 200") => return,
+                answer => assert!(Instant::now() < deadline, "not ready in time: {answer:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the process to end by itself.
+    pub fn wait(mut self) -> Option<i32> {
+        self.child.wait().expect("it can be waited for").code()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where the weights are.
+pub fn models_dir() -> PathBuf {
+    std::env::var_os("STS_MODELS_DIR").map_or_else(|| root().join("models/store"), PathBuf::from)
+}
+
+/// A plain HTTP request: status line, headers and body. `None` while nobody listens.
+pub fn get(address: &str, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// The interpreter that has python-socketio.
+pub fn python() -> Command {
+    let path = root().join("tests/interop/.venv/bin/python");
+    assert!(path.exists(), "python-socketio is missing: make test-clients");
+    Command::new(path)
+}
+
+/// Node, where socket.io-client is found.
+pub fn node() -> Command {
+    assert!(root().join("tests/interop/node_modules/socket.io-client").exists(), "socket.io-client is missing: make test-clients");
+    Command::new("node")
+}
+
+/// Runs a client to its end, and shows what it said when it failed.
+pub fn succeed(command: &mut Command) -> Output {
+    let output = command.output().expect("the client starts");
+    assert!(
+        output.status.success(),
+        "{command:?} failed\n{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
