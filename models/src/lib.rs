@@ -5,6 +5,7 @@
 
 pub mod device;
 pub mod engine;
+pub mod whisper;
 
 pub use device::{Device, DeviceChoice};
 pub use engine::{
