@@ -5,6 +5,8 @@
 
 pub mod device;
 pub mod engine;
+pub mod gated;
+pub mod vad;
 pub mod whisper;
 
 pub use device::{Device, DeviceChoice};

@@ -115,7 +115,7 @@ fn choose(logits: &Tensor, choice: &mut Choice<'_>) -> Result<Vec<(i64, f64)>, T
             let total = chances.f_narrow(1, vocabulary - 1, 1)?;
             let points = Tensor::f_from_slice(&draws)?.f_to(logits.device())?.f_unsqueeze(1)?.f_mul(&total)?;
             let drawn =
-                chances.f_searchsorted(&points, false, true, "right", None::<&Tensor>)?.f_clamp_max(vocabulary - 1)?;
+                points.f_searchsorted(&chances, false, true, "right", None::<&Tensor>)?.f_clamp_max(vocabulary - 1)?;
             (logits.f_gather(1, &drawn, false)?, drawn)
         }
     };
