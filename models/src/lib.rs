@@ -7,6 +7,9 @@ pub mod device;
 pub mod engine;
 pub mod resample;
 pub mod translate;
+pub mod gated;
+pub mod vad;
+pub mod whisper;
 
 pub use device::{Device, DeviceChoice};
 pub use engine::{
