@@ -29,6 +29,15 @@ pub enum Piece {
     Unknown(String),
 }
 
+impl Piece {
+    /// The text, whatever it is.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Plain(text) | Self::Unknown(text) => text,
+        }
+    }
+}
+
 /// Encodes one sentence. `serial` names the request: it closes the text as a superblank of its own, which also
 /// keeps the last full stop from vanishing in the pipeline.
 pub fn encode(sentence: &str, serial: u64) -> Encoded {

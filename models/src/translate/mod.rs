@@ -11,6 +11,7 @@ mod apertium_stream;
 mod firefox;
 mod firefox_download;
 mod portuguese_cognates;
+mod portuguese_prepare;
 mod route;
 mod sentences;
 mod spanish_marks;
