@@ -29,9 +29,7 @@ fn mode_file(modes: &Path, mode: &str) -> PathBuf {
 /// The offered pairs whose modes are installed.
 pub fn installed_pairs(modes: &Path) -> Vec<Leg> {
     let installed = OFFERED.iter().filter(|(_, _, mode, _)| mode_file(modes, mode).is_file());
-    installed
-        .map(|(source, target, _, _)| Leg { pair: Pair::new(source, target), kind: LegKind::Apertium })
-        .collect()
+    installed.map(|(source, target, _, _)| Leg { pair: Pair::new(source, target), kind: LegKind::Apertium }).collect()
 }
 
 /// The Debian package that would help with a pair and is not installed.

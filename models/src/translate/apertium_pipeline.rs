@@ -46,7 +46,9 @@ impl Pipeline {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null())
                 .spawn()
-                .map_err(|error| format!("{program} cannot be started ({error}); it is in Debian's package apertium"))?;
+                .map_err(|error| {
+                    format!("{program} cannot be started ({error}); it is in Debian's package apertium")
+                })?;
             first_input = first_input.or_else(|| child.stdin.take());
             last_output = child.stdout.take();
             pipeline.stages.push(child);

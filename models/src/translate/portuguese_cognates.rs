@@ -10,13 +10,47 @@ static LEXICON: LazyLock<HashMap<&str, &str>> =
 
 /// Endings that tell a Portuguese word, with their Spanish counterparts; the first that fits is taken.
 const ENDINGS: [(&str, &str); 42] = [
-    ("ções", "ciones"), ("ção", "ción"), ("ssões", "siones"), ("ssão", "sión"), ("sões", "siones"), ("são", "sión"),
-    ("istão", "istán"), ("ões", "ones"), ("ãos", "anos"), ("ão", "ón"), ("ãs", "anas"), ("ã", "ana"),
-    ("idades", "idades"), ("idade", "idad"), ("dade", "dad"), ("áveis", "ables"), ("ável", "able"), ("íveis", "ibles"),
-    ("ível", "ible"), ("agens", "ajes"), ("agem", "aje"), ("logias", "logías"), ("logia", "logía"), ("grafias", "grafías"),
-    ("grafia", "grafía"), ("nomia", "nomía"), ("sofia", "sofía"), ("eiros", "eros"), ("eiras", "eras"), ("eiro", "ero"),
-    ("eira", "era"), ("aram", "aron"), ("eram", "ieron"), ("iram", "ieron"), ("avam", "aban"),
-    ("ou", "ó"), ("éis", "eles"), ("óis", "oles"), ("ência", "encia"), ("ências", "encias"), ("eiam", "ean"),
+    ("ções", "ciones"),
+    ("ção", "ción"),
+    ("ssões", "siones"),
+    ("ssão", "sión"),
+    ("sões", "siones"),
+    ("são", "sión"),
+    ("istão", "istán"),
+    ("ões", "ones"),
+    ("ãos", "anos"),
+    ("ão", "ón"),
+    ("ãs", "anas"),
+    ("ã", "ana"),
+    ("idades", "idades"),
+    ("idade", "idad"),
+    ("dade", "dad"),
+    ("áveis", "ables"),
+    ("ável", "able"),
+    ("íveis", "ibles"),
+    ("ível", "ible"),
+    ("agens", "ajes"),
+    ("agem", "aje"),
+    ("logias", "logías"),
+    ("logia", "logía"),
+    ("grafias", "grafías"),
+    ("grafia", "grafía"),
+    ("nomia", "nomía"),
+    ("sofia", "sofía"),
+    ("eiros", "eros"),
+    ("eiras", "eras"),
+    ("eiro", "ero"),
+    ("eira", "era"),
+    ("aram", "aron"),
+    ("eram", "ieron"),
+    ("iram", "ieron"),
+    ("avam", "aban"),
+    ("ou", "ó"),
+    ("éis", "eles"),
+    ("óis", "oles"),
+    ("ência", "encia"),
+    ("ências", "encias"),
+    ("eiam", "ean"),
     ("eia", "ea"),
 ];
 
@@ -24,10 +58,9 @@ const ENDINGS: [(&str, &str); 42] = [
 pub fn to_spanish(word: &str) -> String {
     let capital = word.chars().next().is_some_and(char::is_uppercase);
     let lower = word.to_lowercase();
-    if !capital || word.chars().skip(1).all(char::is_lowercase) {
-        if let Some(known) = look_up(&lower) {
-            return like(capital, &known);
-        }
+    let ordinary = word.chars().skip(1).all(|c| c.is_lowercase() || c == '-');
+    if let Some(known) = look_up(&lower).filter(|_| ordinary) {
+        return like(capital, &known);
     }
     // A name is not rewritten, unless it shows an ending that only Portuguese has.
     let telling = ["ção", "ções", "istão"].iter().any(|ending| lower.ends_with(ending));
@@ -101,8 +134,19 @@ fn respell(word: &str) -> String {
     };
     let mut letters = without_needless_accent(&respelt);
     for (portuguese, spanish) in [
-        ("ça", "za"), ("ço", "zo"), ("çu", "zu"), ("ç", "z"), ("ss", "s"), ("nh", "ñ"), ("qua", "cua"),
-        ("â", "á"), ("ê", "é"), ("ô", "ó"), ("à", "a"), ("ã", "an"), ("õ", "on"),
+        ("ça", "za"),
+        ("ço", "zo"),
+        ("çu", "zu"),
+        ("ç", "z"),
+        ("ss", "s"),
+        ("nh", "ñ"),
+        ("qua", "cua"),
+        ("â", "á"),
+        ("ê", "é"),
+        ("ô", "ó"),
+        ("à", "a"),
+        ("ã", "an"),
+        ("õ", "on"),
     ] {
         letters = letters.replace(portuguese, spanish);
     }
@@ -141,9 +185,17 @@ mod tests {
     #[test]
     fn regular_endings_are_respelt() {
         for (portuguese, spanish) in [
-            ("tentação", "tentación"), ("excursões", "excursiones"), ("fertilidade", "fertilidad"), ("teorizou", "teorizó"),
-            ("promulgaram", "promulgaron"), ("plumagem", "plumaje"), ("galáxia", "galaxia"), ("Turquemenistão", "Turquemenistán"),
-            ("excelência", "excelencia"), ("burocracia", "burocracia"), ("cosmologia", "cosmología"),
+            ("tentação", "tentación"),
+            ("excursões", "excursiones"),
+            ("fertilidade", "fertilidad"),
+            ("teorizou", "teorizó"),
+            ("promulgaram", "promulgaron"),
+            ("plumagem", "plumaje"),
+            ("galáxia", "galaxia"),
+            ("Turquemenistão", "Turquemenistán"),
+            ("excelência", "excelencia"),
+            ("burocracia", "burocracia"),
+            ("cosmologia", "cosmología"),
         ] {
             assert_eq!(to_spanish(portuguese), spanish);
         }

@@ -10,12 +10,16 @@ fn pattern(source: &str) -> Regex {
 
 /// `nos` before a name, a number or an adjective of time is `em os`, never the pronoun.
 static CONTRACTION: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\b([Nn])os (\p{Lu}|\d|últimos|próximos|primeiros|seguintes|anos|dias|tempos|meses|nossos|seus|meus|outros|ensinamentos|mesmos|principais|novos)")
+    pattern(
+        r"\b([Nn])os (\p{Lu}|\d|últimos|próximos|primeiros|seguintes|anos|dias|tempos|meses|nossos|seus|meus|outros|ensinamentos|mesmos|principais|novos)",
+    )
 });
 
 /// `do que` after a comparative is `que`.
 static COMPARISON: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)\b(mais|menos|maior|maiores|menor|menores|melhor|melhores|pior|piores|antes|mesmo)\b([^.;:?!]*?) do que\b")
+    pattern(
+        r"(?i)\b(mais|menos|maior|maiores|menor|menores|melhor|melhores|pior|piores|antes|mesmo)\b([^.;:?!]*?) do que\b",
+    )
 });
 
 /// Rewrites one sentence.

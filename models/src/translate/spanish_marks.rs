@@ -8,8 +8,20 @@ use super::sentences;
 
 /// What a sentence may end with, after a comma, to make a question of a statement.
 const TAGS: [&str; 14] = [
-    "no", "verdad", "no es así", "no es verdad", "no es cierto", "cierto", "correcto", "vale", "de acuerdo", "eh", "no crees",
-    "sí", "okay", "está bien",
+    "no",
+    "verdad",
+    "no es así",
+    "no es verdad",
+    "no es cierto",
+    "cierto",
+    "correcto",
+    "vale",
+    "de acuerdo",
+    "eh",
+    "no crees",
+    "sí",
+    "okay",
+    "está bien",
 ];
 
 /// Words that open a clause before the question proper.
@@ -17,10 +29,46 @@ const OPENERS: [&str; 9] = ["si", "cuando", "aunque", "ya", "dado", "según", "m
 
 /// Whole phrases that stand before a question and outside it.
 const PREFACES: [&str; 40] = [
-    "hola", "oye", "oiga", "bueno", "bien", "entonces", "pues", "sí", "no", "ah", "oh", "ay", "eh", "vale", "perdón",
-    "perdona", "perdone", "disculpa", "disculpe", "por favor", "gracias", "señor", "señora", "señorita", "señores",
-    "mamá", "papá", "mira", "mire", "además", "sin embargo", "por cierto", "a propósito", "de acuerdo", "así que",
-    "por lo tanto", "después de todo", "buenos días", "buenas tardes", "buenas noches",
+    "hola",
+    "oye",
+    "oiga",
+    "bueno",
+    "bien",
+    "entonces",
+    "pues",
+    "sí",
+    "no",
+    "ah",
+    "oh",
+    "ay",
+    "eh",
+    "vale",
+    "perdón",
+    "perdona",
+    "perdone",
+    "disculpa",
+    "disculpe",
+    "por favor",
+    "gracias",
+    "señor",
+    "señora",
+    "señorita",
+    "señores",
+    "mamá",
+    "papá",
+    "mira",
+    "mire",
+    "además",
+    "sin embargo",
+    "por cierto",
+    "a propósito",
+    "de acuerdo",
+    "así que",
+    "por lo tanto",
+    "después de todo",
+    "buenos días",
+    "buenas tardes",
+    "buenas noches",
 ];
 
 /// Words that ask.
@@ -85,24 +133,24 @@ fn opening_marks(closing: &str) -> String {
 /// quotation mark or bracket that is still open.
 fn clause_start(text: &str) -> usize {
     let mut start = 0;
-    let mut straight_quotes = 0;
+    // Where the sentence stood when each quotation or bracket that is still open began.
+    let mut outer: Vec<(char, usize)> = Vec::new();
     for (at, c) in text.char_indices() {
         let after = at + c.len_utf8();
         let followed_by_space = text[after..].starts_with(' ');
-        let begins = match c {
-            '"' => {
-                straight_quotes += 1;
-                true
+        match c {
+            '"' if outer.last().is_some_and(|(opening, _)| *opening == '"') => {
+                start = outer.pop().map_or(start, |(_, before)| before);
             }
-            '“' | '«' | '(' | '[' | '—' | '”' | '»' | ')' | ']' => true,
-            ':' | ';' | '?' | '!' | '…' => followed_by_space,
-            '.' => followed_by_space && !sentences::ends_in_abbreviation(&text[..after], "es"),
-            _ => false,
-        };
-        // A closing quotation mark or bracket within the question is part of it.
-        let closes = matches!(c, '”' | '»' | ')' | ']') || (c == '"' && straight_quotes % 2 == 0);
-        if begins && !closes {
-            start = after;
+            '"' | '“' | '«' | '(' | '[' => {
+                outer.push((c, start));
+                start = after;
+            }
+            '”' | '»' | ')' | ']' => start = outer.pop().map_or(start, |(_, before)| before),
+            '—' => start = after,
+            ':' | ';' | '?' | '!' | '…' if followed_by_space => start = after,
+            '.' if followed_by_space && !sentences::ends_in_abbreviation(&text[..after], "es") => start = after,
+            _ => {}
         }
     }
     start + text[start..].len() - text[start..].trim_start().len()
@@ -154,6 +202,8 @@ mod tests {
         assert_eq!(open("Juan, qué haces?"), "Juan, ¿qué haces?");
         assert_eq!(open("Él preguntó: vienes?"), "Él preguntó: ¿vienes?");
         assert_eq!(open("Preguntó \"vienes?\" y calló."), "Preguntó \"¿vienes?\" y calló.");
+        assert_eq!(open("Dijo \"ven\", vienes?"), "¿Dijo \"ven\", vienes?");
+        assert_eq!(open("Y el \"sistema\" (nuevo) sirve?"), "¿Y el \"sistema\" (nuevo) sirve?");
     }
 
     #[test]
