@@ -114,7 +114,7 @@ impl ApertiumPair {
         let encoded = apertium_stream::encode(sentence, serial);
         let mut pipeline = match self.pipeline.take() {
             Some(pipeline) => pipeline,
-            None => Pipeline::start(&self.mode)?,
+            None => Pipeline::start(&self.mode, self.pair.target == "es")?,
         };
         let answer = pipeline.exchange(&encoded.text, self.deadline, |answer| encoded.decode(answer, serial));
         let pieces = answer.map_err(|error| error.to_string())?;
