@@ -11,7 +11,7 @@ use super::EmbeddedTranslatorOptions;
 use super::apertium_pipeline::Pipeline;
 use super::apertium_stream::{self, Piece};
 use super::route::{Leg, LegKind, Pair};
-use super::{portuguese_cognates, sentences, spanish_marks, spanish_repair};
+use super::{portuguese_cognates, portuguese_prepare, sentences, spanish_marks, spanish_repair};
 use crate::engine::EngineError;
 
 /// First pause after a sentence that failed twice; it doubles up to [`LONGEST_PAUSE`].
@@ -89,10 +89,9 @@ impl ApertiumPair {
                 return Err(unavailable(&format!("failed {} times, rests for {} ms", self.failures, left.as_millis())));
             }
         }
-        let pieces = match self.attempt(sentence) {
-            Ok(pieces) => Ok(pieces),
-            Err(_) => self.attempt(sentence),
-        };
+        let to_spanish = self.pair.target == "es";
+        let prepared = if to_spanish { portuguese_prepare::prepare(sentence) } else { sentence.to_owned() };
+        let pieces = self.attempt(&prepared).or_else(|_| self.attempt(&prepared));
         match pieces {
             Ok(pieces) => {
                 self.failures = 0;
@@ -115,7 +114,7 @@ impl ApertiumPair {
         let encoded = apertium_stream::encode(sentence, serial);
         let mut pipeline = match self.pipeline.take() {
             Some(pipeline) => pipeline,
-            None => Pipeline::start(&self.mode)?,
+            None => Pipeline::start(&self.mode, self.pair.target == "es")?,
         };
         let answer = pipeline.exchange(&encoded.text, self.deadline, |answer| encoded.decode(answer, serial));
         let pieces = answer.map_err(|error| error.to_string())?;
@@ -127,13 +126,8 @@ impl ApertiumPair {
     /// Makes a sentence of Apertium's pieces: unknown words, agreement, punctuation and capitals.
     fn finish(&self, source: &str, pieces: &[Piece]) -> String {
         let to_spanish = self.pair.target == "es";
-        let render = |piece: &Piece| match piece {
-            Piece::Plain(text) => text.clone(),
-            Piece::Unknown(word) if to_spanish => portuguese_cognates::to_spanish(word),
-            Piece::Unknown(word) => word.clone(),
-        };
-        let mut text: String = pieces.iter().map(render).collect();
-        text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text: String = if to_spanish { spanish_of(pieces) } else { pieces.iter().map(Piece::as_str).collect() };
+        let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if to_spanish {
             text = spanish_repair::repair(&text);
         }
@@ -143,4 +137,56 @@ impl ApertiumPair {
         }
         sentences::capitalise_like(source, &text)
     }
+}
+
+/// Joins the pieces, with unknown words in Spanish dress, and puts right what Apertium got wrong before them for
+/// want of their part of speech: it takes an article for a pronoun.
+fn spanish_of(pieces: &[Piece]) -> String {
+    let mut text = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Plain(plain) => text.push_str(plain),
+            Piece::Unknown(word) => {
+                if !portuguese_cognates::looks_like_verb(word) {
+                    article_before_noun(&mut text);
+                }
+                if word.starts_with(char::is_uppercase) {
+                    replace_ending(&mut text, "Son ", "San ");
+                }
+                text.push_str(&portuguese_cognates::to_spanish(word));
+            }
+        }
+    }
+    text
+}
+
+/// Turns a pronoun at the end of the text into the article that it should have been.
+fn article_before_noun(text: &mut String) {
+    const ARTICLES: [(&str, &str); 8] = [
+        ("de lo ", "del "),
+        ("a lo ", "al "),
+        ("lo ", "el "),
+        ("Lo ", "El "),
+        ("uno ", "un "),
+        ("Uno ", "Un "),
+        ("uno \"", "un \""),
+        ("nos ", "en los "),
+    ];
+    for (pronoun, article) in ARTICLES {
+        if replace_ending(text, pronoun, article) {
+            return;
+        }
+    }
+}
+
+/// Replaces `ending`, if the text ends in it as a whole word, and says whether it did.
+fn replace_ending(text: &mut String, ending: &str, replacement: &str) -> bool {
+    let Some(before) = text.strip_suffix(ending) else { return false };
+    if before.chars().next_back().is_some_and(char::is_alphanumeric) {
+        return false;
+    }
+    let length = before.len();
+    text.truncate(length);
+    text.push_str(replacement);
+    true
 }

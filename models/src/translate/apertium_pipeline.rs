@@ -28,12 +28,13 @@ pub enum PipelineError {
 }
 
 impl Pipeline {
-    /// Starts the mode that a `.mode` file describes.
+    /// Starts the mode that a `.mode` file describes; with `mark_unknown`, words that it does not know are marked
+    /// (and are then not contracted with the article before them).
     ///
     /// # Errors
     /// A sentence that says which program or file is missing.
-    pub fn start(mode: &Path) -> Result<Self, String> {
-        let commands = stage_commands(mode)?;
+    pub fn start(mode: &Path, mark_unknown: bool) -> Result<Self, String> {
+        let commands = stage_commands(mode, if mark_unknown { "-g" } else { "-n" })?;
         let mut pipeline = Self { stages: Vec::new(), requests: None, answers: channel().1 };
         let mut first_input: Option<ChildStdin> = None;
         let mut last_output: Option<ChildStdout> = None;
@@ -134,14 +135,15 @@ impl Drop for Pipeline {
 /// The stages of a `.mode` file as program and arguments.
 ///
 /// Such a file holds one shell pipeline: words, some in single quotes, and the placeholders `$1` (the
-/// generator's flag: `-g` here, which marks what it does not know) and `$2` (nothing). Every program is told
+/// generator's flag) and `$2` (nothing). Every program is told
 /// to end its answers with NUL (`-z`).
-fn stage_commands(mode: &Path) -> Result<Vec<Vec<String>>, String> {
+fn stage_commands(mode: &Path, generator_flag: &str) -> Result<Vec<Vec<String>>, String> {
     let line = std::fs::read_to_string(mode).map_err(|error| format!("{}: {error}", mode.display()))?;
     let mut stages = Vec::new();
     for stage in line.trim().split('|') {
         let words = stage.split_whitespace().map(|word| word.trim_matches('\'')).filter(|word| *word != "$2");
-        let mut words: Vec<String> = words.map(|word| if word == "$1" { "-g" } else { word }.to_owned()).collect();
+        let mut words: Vec<String> =
+            words.map(|word| if word == "$1" { generator_flag } else { word }.to_owned()).collect();
         if words.is_empty() || words.iter().any(|word| word.contains(['$', '"', ';', '&', '<', '>', '`'])) {
             return Err(format!("{}: not a plain pipeline: {stage}", mode.display()));
         }
@@ -164,7 +166,7 @@ mod tests {
     #[test]
     fn a_mode_becomes_stages_that_end_their_answers_with_nul() {
         let mode = mode_file("lt-proc '/a/b.bin' | apertium-tagger -g $2 '/a/c.prob' | lt-proc $1 '/a/d.bin'\n");
-        let stages = stage_commands(mode.path()).expect("the mode is plain");
+        let stages = stage_commands(mode.path(), "-g").expect("the mode is plain");
         let joined: Vec<String> = stages.iter().map(|stage| stage.join(" ")).collect();
         assert_eq!(joined, ["lt-proc -z /a/b.bin", "apertium-tagger -z -g /a/c.prob", "lt-proc -z -g /a/d.bin"]);
     }
@@ -172,24 +174,24 @@ mod tests {
     #[test]
     fn a_mode_that_is_no_plain_pipeline_is_refused() {
         let mode = mode_file("lt-proc a; rm -r b");
-        assert!(stage_commands(mode.path()).is_err());
+        assert!(stage_commands(mode.path(), "-g").is_err());
     }
 
     #[test]
     fn a_missing_program_is_named_with_its_package() {
         let mode = mode_file("no-such-apertium-program 'a'");
-        let error = Pipeline::start(mode.path()).err().expect("there is no such program");
+        let error = Pipeline::start(mode.path(), true).err().expect("there is no such program");
         assert!(error.contains("no-such-apertium-program") && error.contains("package apertium"), "{error}");
     }
 
     #[test]
     fn a_silent_pipeline_is_given_up_and_a_dead_one_noticed() {
         let tail = mode_file("tail -f");
-        let mut silent = Pipeline::start(tail.path()).expect("tail exists");
+        let mut silent = Pipeline::start(tail.path(), true).expect("tail exists");
         let wait = Duration::from_millis(50);
         assert_eq!(silent.exchange("a", wait, |_| Some(())), Err(PipelineError::Stuck(wait)));
         let fails = mode_file("false");
-        let mut dead = Pipeline::start(fails.path()).expect("false exists");
+        let mut dead = Pipeline::start(fails.path(), true).expect("false exists");
         assert_eq!(dead.exchange("a", Duration::from_secs(10), |_| Some(())), Err(PipelineError::Ended));
     }
 }

@@ -5,8 +5,7 @@
 //! every stage. So nothing that a stranger writes can break the format, and every `*`, `@` or `#` that comes
 //! out is a mark of Apertium's own.
 
-/// Longer words are not sent: they are no words of any language here.
-const MAX_WORD_CHARS: usize = 60;
+use super::sentences;
 
 /// Punctuation that Apertium's dictionaries know and its format does not reserve.
 const PLAIN_PUNCTUATION: &str = ".,;:!?¿¡'’\"()-–—…«»“”%ºª";
@@ -29,6 +28,15 @@ pub enum Piece {
     Unknown(String),
 }
 
+impl Piece {
+    /// The text, whatever it is.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Plain(text) | Self::Unknown(text) => text,
+        }
+    }
+}
+
 /// Encodes one sentence. `serial` names the request: it closes the text as a superblank of its own, which also
 /// keeps the last full stop from vanishing in the pipeline.
 pub fn encode(sentence: &str, serial: u64) -> Encoded {
@@ -37,7 +45,7 @@ pub fn encode(sentence: &str, serial: u64) -> Encoded {
         if position > 0 {
             encoded.text.push(' ');
         }
-        if word.chars().count() > MAX_WORD_CHARS || is_address(word) {
+        if sentences::has_overlong_word(word) || is_address(word) {
             encoded.keep(word);
         } else {
             encoded.push_word(word);
@@ -104,10 +112,6 @@ impl Encoded {
                     &after[end..]
                 }
                 '@' | '#' => after,
-                '_' if c == '_' => {
-                    pieces.plain(" ");
-                    after
-                }
                 _ => {
                     pieces.plain(&rest[..c.len_utf8()]);
                     after

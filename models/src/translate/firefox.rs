@@ -7,6 +7,7 @@ use fxtranslate::engine::Engine;
 use fxtranslate::segment::CONTEXT_WINDOW;
 
 use super::route::{Leg, LegKind, Pair};
+use super::sentences;
 use crate::engine::EngineError;
 
 /// Sentences decoded together. More than this saves nothing on a CPU and makes the short wait for the long.
@@ -75,17 +76,33 @@ impl FirefoxPair {
 
     /// Translates sentences, batched by length; what came in as an error goes out as it was.
     ///
-    /// A sentence longer than the model's window of 128 tokens is cut at the window and its parts are joined.
+    /// A sentence longer than the model's window of 128 tokens is cut between words, and its parts are joined.
+    /// What holds no word (no letter or digit, or a run of characters too long for any language) stays as it is.
     pub fn translate(&self, sentences: Vec<Result<String, EngineError>>) -> Vec<Result<String, EngineError>> {
-        let mut answers = sentences;
-        let mut lengths: Vec<(usize, usize)> = Vec::new();
-        for (index, sentence) in answers.iter().enumerate() {
-            let Ok(sentence) = sentence else { continue };
-            match catch_unwind(AssertUnwindSafe(|| self.engine.src_ids(sentence).len())) {
-                Ok(length) => lengths.push((length, index)),
-                Err(_) => lengths.push((usize::MAX, index)),
+        let planned = catch_unwind(AssertUnwindSafe(|| self.plan(&sentences)));
+        let Ok(mut parts) = planned else {
+            return sentences.into_iter().map(|sentence| sentence.and(panicked())).collect();
+        };
+        let mut to_translate: Vec<&mut Part> = parts.iter_mut().filter(|part| part.tokens.is_some()).collect();
+        to_translate.sort_by_key(|part| part.tokens);
+        for group in to_translate.chunks_mut(SENTENCES_PER_BATCH) {
+            self.translate_group(group);
+        }
+        let mut answers: Vec<Result<String, EngineError>> =
+            sentences.into_iter().map(|sentence| sentence.map(|_| String::new())).collect();
+        for part in parts {
+            let answer = &mut answers[part.sentence];
+            match (answer.as_mut(), part.text) {
+                (Ok(joined), Ok(text)) if joined.is_empty() => joined.push_str(&text),
+                (Ok(joined), Ok(text)) => {
+                    joined.push(' ');
+                    joined.push_str(&text);
+                }
+                (Ok(_), Err(error)) => *answer = Err(error),
+                (Err(_), _) => {}
             }
         }
+<<<<<<< HEAD
         lengths.sort_unstable();
         let (windows, beyond): (Vec<_>, Vec<_>) =
             lengths.into_iter().partition(|(length, _)| *length <= CONTEXT_WINDOW);
@@ -97,25 +114,82 @@ impl FirefoxPair {
                 texts.iter().map(|text| self.engine.translate_long(text)).collect()
             });
         }
+=======
+>>>>>>> translate
         answers
     }
 
-    fn translate_group(
-        &self,
-        group: &[(usize, usize)],
-        answers: &mut [Result<String, EngineError>],
-        translate: impl Fn(&[&str]) -> Vec<String>,
-    ) {
-        let texts: Vec<String> = group.iter().filter_map(|(_, index)| answers[*index].clone().ok()).collect();
+    /// Cuts the sentences into parts that the model takes, in order.
+    fn plan(&self, sentences: &[Result<String, EngineError>]) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for (sentence, text) in sentences.iter().enumerate() {
+            let Ok(text) = text else { continue };
+            let tokens = if sentences::has_overlong_word(text) { usize::MAX } else { self.engine.src_ids(text).len() };
+            if tokens <= CONTEXT_WINDOW {
+                let spoken = text.chars().any(char::is_alphanumeric);
+                parts.push(Part { sentence, text: Ok(text.clone()), tokens: spoken.then_some(tokens) });
+            } else {
+                self.cut(sentence, text, &mut parts);
+            }
+        }
+        parts
+    }
+
+    fn cut(&self, sentence: usize, text: &str, parts: &mut Vec<Part>) {
+        let mut open: Option<(String, usize)> = None;
+        let close = |open: &mut Option<(String, usize)>, parts: &mut Vec<Part>| {
+            if let Some((text, tokens)) = open.take() {
+                let spoken = text.chars().any(char::is_alphanumeric);
+                parts.push(Part { sentence, text: Ok(text), tokens: spoken.then_some(tokens) });
+            }
+        };
+        for word in text.split(' ') {
+            let tokens = if sentences::has_overlong_word(word) { usize::MAX } else { self.engine.src_ids(word).len() };
+            if tokens > CONTEXT_WINDOW {
+                close(&mut open, parts);
+                parts.push(Part { sentence, text: Ok(word.to_owned()), tokens: None });
+                continue;
+            }
+            if open.as_ref().is_some_and(|(_, sum)| sum + tokens > CONTEXT_WINDOW) {
+                close(&mut open, parts);
+            }
+            match &mut open {
+                Some((text, sum)) => {
+                    text.push(' ');
+                    text.push_str(word);
+                    *sum += tokens;
+                }
+                None => open = Some((word.to_owned(), tokens)),
+            }
+        }
+        close(&mut open, parts);
+    }
+
+    fn translate_group(&self, group: &mut [&mut Part]) {
+        let texts: Vec<String> = group.iter().map(|part| part.text.clone().unwrap_or_default()).collect();
         let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let translated = catch_unwind(AssertUnwindSafe(|| translate(&borrowed)));
-        for (position, (_, index)) in group.iter().enumerate() {
-            answers[*index] = match &translated {
+        let translated = catch_unwind(AssertUnwindSafe(|| self.engine.translate_batch(&borrowed)));
+        for (position, part) in group.iter_mut().enumerate() {
+            part.text = match &translated {
                 Ok(translated) => Ok(translated[position].trim().to_owned()),
-                Err(_) => Err(EngineError::Poisoned("fxtranslate panicked".to_owned())),
+                Err(_) => panicked(),
             };
         }
     }
+}
+
+/// What the model takes at once: a sentence, or a stretch of one.
+struct Part {
+    /// Which sentence it belongs to.
+    sentence: usize,
+    /// Its text, then its translation.
+    text: Result<String, EngineError>,
+    /// Its length; `None` for what is not to be translated.
+    tokens: Option<usize>,
+}
+
+fn panicked() -> Result<String, EngineError> {
+    Err(EngineError::Poisoned("fxtranslate panicked".to_owned()))
 }
 
 #[cfg(test)]

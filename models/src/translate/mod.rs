@@ -11,10 +11,12 @@ mod apertium_stream;
 mod firefox;
 mod firefox_download;
 mod portuguese_cognates;
+mod portuguese_prepare;
 mod route;
 mod sentences;
 mod spanish_marks;
 mod spanish_repair;
+mod spanish_tables;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -145,19 +147,9 @@ impl EmbeddedTranslator {
         for leg in &route {
             current = self.run_leg(leg, current);
         }
-        let mut answers = current.into_iter();
-        let join = |split: &Vec<String>| {
-            let translated: Vec<String> = answers.by_ref().take(split.len()).collect::<Result<_, _>>()?;
-            let filled: Vec<String> = translated.into_iter().filter(|sentence| !sentence.is_empty()).collect();
-            Ok(Translation { text: filled.join(sentences::separator(&pair.target)), engine: engine.clone() })
-        };
-        // Every text takes its own sentences even when an earlier one of them failed.
-        let mut joined = Vec::with_capacity(splits.len());
-        let mut join = join;
-        for split in &splits {
-            joined.push(join(split));
-        }
-        joined
+        let lengths: Vec<usize> = splits.iter().map(Vec::len).collect();
+        let texts = join_sentences(&lengths, current, sentences::separator(&pair.target));
+        texts.into_iter().map(|text| text.map(|text| Translation { text, engine: engine.clone() })).collect()
     }
 
     /// Finds the route and makes every engine on it ready. A download that fails gives way to the next best route.
@@ -250,6 +242,23 @@ impl Translator for EmbeddedTranslator {
     }
 }
 
+/// Puts texts together again from their sentences: `lengths` says how many each has. A text with a sentence that
+/// failed fails with that sentence's error, and the others are as they would be without it.
+fn join_sentences(
+    lengths: &[usize],
+    sentences: Vec<Result<String, EngineError>>,
+    separator: &str,
+) -> Vec<Result<String, EngineError>> {
+    let mut rest = sentences.into_iter();
+    let mut texts = Vec::with_capacity(lengths.len());
+    for length in lengths {
+        let own: Vec<Result<String, EngineError>> = rest.by_ref().take(*length).collect();
+        let filled = own.into_iter().filter(|sentence| sentence.as_ref().map_or(true, |text| !text.is_empty()));
+        texts.push(filled.collect::<Result<Vec<_>, _>>().map(|filled| filled.join(separator)));
+    }
+    texts
+}
+
 /// What is to be done with a request.
 enum Accepted {
     /// It needs no engine, or none can take it.
@@ -284,6 +293,15 @@ mod tests {
     #[test]
     fn cleaning_composes_and_drops_what_cannot_be_said() {
         assert_eq!(clean("  cafe\u{301}\0 con\u{7}\r\nleche\t "), "café con leche");
+    }
+
+    #[test]
+    fn a_sentence_that_failed_costs_its_own_text_alone() {
+        let failed = EngineError::Unavailable("gone".to_owned());
+        let sentence = |text: &str| Ok(text.to_owned());
+        let sentences = vec![Err(failed.clone()), sentence("a"), sentence("b"), sentence(""), sentence("c")];
+        let expected = [Err(failed), sentence("b c")];
+        assert_eq!(join_sentences(&[2, 3], sentences, " "), expected);
     }
 
     #[test]

@@ -25,6 +25,14 @@ pub fn split(language: &str, text: &str) -> Vec<String> {
     sentences
 }
 
+/// Longer runs of characters are no words of any language here, and no engine is asked to translate them.
+const MAX_WORD_CHARS: usize = 60;
+
+/// Whether a word of the text is too long to be one.
+pub fn has_overlong_word(text: &str) -> bool {
+    text.split(' ').any(|word| word.chars().count() > MAX_WORD_CHARS)
+}
+
 /// What stands between two sentences.
 pub fn separator(language: &str) -> &'static str {
     match language {

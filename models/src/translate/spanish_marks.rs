@@ -133,24 +133,24 @@ fn opening_marks(closing: &str) -> String {
 /// quotation mark or bracket that is still open.
 fn clause_start(text: &str) -> usize {
     let mut start = 0;
-    let mut straight_quotes = 0;
+    // Where the sentence stood when each quotation or bracket that is still open began.
+    let mut outer: Vec<(char, usize)> = Vec::new();
     for (at, c) in text.char_indices() {
         let after = at + c.len_utf8();
         let followed_by_space = text[after..].starts_with(' ');
-        let begins = match c {
-            '"' => {
-                straight_quotes += 1;
-                true
+        match c {
+            '"' if outer.last().is_some_and(|(opening, _)| *opening == '"') => {
+                start = outer.pop().map_or(start, |(_, before)| before);
             }
-            '“' | '«' | '(' | '[' | '—' | '”' | '»' | ')' | ']' => true,
-            ':' | ';' | '?' | '!' | '…' => followed_by_space,
-            '.' => followed_by_space && !sentences::ends_in_abbreviation(&text[..after], "es"),
-            _ => false,
-        };
-        // A closing quotation mark or bracket within the question is part of it.
-        let closes = matches!(c, '”' | '»' | ')' | ']') || (c == '"' && straight_quotes % 2 == 0);
-        if begins && !closes {
-            start = after;
+            '"' | '“' | '«' | '(' | '[' => {
+                outer.push((c, start));
+                start = after;
+            }
+            '”' | '»' | ')' | ']' => start = outer.pop().map_or(start, |(_, before)| before),
+            '—' => start = after,
+            ':' | ';' | '?' | '!' | '…' if followed_by_space => start = after,
+            '.' if followed_by_space && !sentences::ends_in_abbreviation(&text[..after], "es") => start = after,
+            _ => {}
         }
     }
     start + text[start..].len() - text[start..].trim_start().len()
@@ -202,6 +202,8 @@ mod tests {
         assert_eq!(open("Juan, qué haces?"), "Juan, ¿qué haces?");
         assert_eq!(open("Él preguntó: vienes?"), "Él preguntó: ¿vienes?");
         assert_eq!(open("Preguntó \"vienes?\" y calló."), "Preguntó \"¿vienes?\" y calló.");
+        assert_eq!(open("Dijo \"ven\", vienes?"), "¿Dijo \"ven\", vienes?");
+        assert_eq!(open("Y el \"sistema\" (nuevo) sirve?"), "¿Y el \"sistema\" (nuevo) sirve?");
     }
 
     #[test]
