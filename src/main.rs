@@ -1,2 +1,5 @@
 //! sts
+#[allow(dead_code)]
+mod eval;
+
 fn main() {}
