@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use sts_models::DeviceChoice;
 
-pub use machine::{Machine, OpenFileLimit, ThisMachine};
+pub use machine::{Machine, ThisMachine};
 
 /// Arguments of `sts doctor`.
 #[derive(Clone, Debug, clap::Args)]

@@ -34,8 +34,11 @@ fn libtorch(machine: &dyn Machine) -> Finding {
         return Finding::not_good(WHAT, State::Bad, "libtorch_cpu.so is not loaded", INSTALL);
     };
     let version = libtorch_version(machine, &library);
-    let detail =
-        format!("{} at {}, {precision}", version.as_deref().unwrap_or("of unknown version"), library.display());
+    let detail = format!(
+        "{} at {}, computes in {precision} on the processor",
+        version.as_deref().unwrap_or("of unknown version"),
+        library.display()
+    );
     match version {
         Some(version) if !version.starts_with(&format!("{LIBTORCH_RELEASE}.")) => {
             Finding::not_good(WHAT, State::Bad, format!("{detail}; {LIBTORCH_RELEASE} is wanted"), INSTALL)

@@ -157,6 +157,17 @@ mod tests {
     }
 
     #[test]
+    fn reads_stereo_flac_of_24_bits() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden-metrics/ramp.flac");
+        let recording = Recording::read(&path).expect("it is a FLAC file");
+        assert_eq!((recording.sample_rate_hz, recording.samples.len()), (16_000, 3_200));
+        for (index, sample) in recording.samples.iter().enumerate() {
+            let ramp = -0.5 + index as f32 / 3_199.0;
+            assert!((sample - (ramp + 0.25) / 2.0).abs() < 1e-6, "sample {index} is {sample}");
+        }
+    }
+
+    #[test]
     fn damaged_files_are_errors_that_name_the_file() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (name, bytes) in [("a.flac", &b"fLaC\0\0"[..]), ("b.wav", b"RIFF"), ("c.mp3", b"ID3\x03"), ("d", b"")] {

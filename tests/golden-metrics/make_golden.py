@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes the golden files of the text metrics from the published Python packages.
 
-    pip install whisper_normalizer==0.1.15 sacrebleu==2.6.0 jiwer==4.0.0
+    pip install whisper_normalizer==0.1.15 sacrebleu==2.6.0 jiwer==4.0.0 numpy soundfile
     python3 make_golden.py
 
 Reads lines.txt (English) and lines-other.txt, all written for this purpose; adds number phrases drawn at random
-with a fixed seed; writes normalizer.jsonl ({normalizer, input, expected}) and scores.json.
+with a fixed seed; writes normalizer.jsonl ({normalizer, input, expected}), scores.json, and ramp.flac: 200 ms in stereo at
+16 kHz, 24 bits a sample, the left channel rising from -0.5 to 0.5 and the right one constant at 0.25.
 """
 
 import json
@@ -13,7 +14,9 @@ import random
 from pathlib import Path
 
 import jiwer
+import numpy
 import sacrebleu
+import soundfile
 from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
 
@@ -110,6 +113,8 @@ def main():
         for normalizer, text, expected in normalizer_cases():
             case = {"normalizer": normalizer, "input": text, "expected": expected}
             out.write(json.dumps(case, ensure_ascii=False) + "\n")
+    ramp = numpy.linspace(-0.5, 0.5, 3200)
+    soundfile.write(HERE / "ramp.flac", numpy.stack([ramp, numpy.full(3200, 0.25)], axis=1), 16000, subtype="PCM_24")
     (HERE / "scores.json").write_text(json.dumps(list(scores()), ensure_ascii=False, indent=1) + "\n")
 
 

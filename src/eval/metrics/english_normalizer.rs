@@ -14,12 +14,15 @@ use regex::Regex;
 use super::basic_normalizer::{one_kind_of_space, remove_asides, remove_symbols_and_diacritics, squeeze_spaces};
 use super::english_numbers::standardize_numbers;
 
+/// Where the model store keeps the table of spellings, below its root.
+pub const SPELLINGS_FILE: &str = "english-normalizer/english.json";
+
 /// British spellings and their American equivalents, lower case.
 #[derive(Clone, Debug, Default)]
 pub struct SpellingTable(HashMap<String, String>);
 
 impl SpellingTable {
-    /// Reads a JSON object of British word → American word, as `english-normalizer/english.json` in the store.
+    /// Reads a JSON object of British word → American word, as the store's [`SPELLINGS_FILE`].
     ///
     /// # Errors
     /// When the file cannot be read or is not such an object.

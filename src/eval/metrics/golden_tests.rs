@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::basic_normalizer::BasicNormalizer;
 use super::bleu::BleuCounts;
 use super::chrf::ChrfCounts;
-use super::english_normalizer::{EnglishNormalizer, SpellingTable};
+use super::english_normalizer::{EnglishNormalizer, SPELLINGS_FILE, SpellingTable};
 use super::wer::WordErrors;
 
 /// Absolute difference to sacrebleu that is put down to the order of floating-point sums, in points of 100.
@@ -39,7 +39,7 @@ fn golden(name: &str) -> String {
 fn spellings() -> SpellingTable {
     let store = std::env::var_os("STS_MODELS_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("models/store"), PathBuf::from);
-    SpellingTable::read(&store.join("english-normalizer/english.json"))
+    SpellingTable::read(&store.join(SPELLINGS_FILE))
         .unwrap_or_else(|error| panic!("{error:#}; fetch the models, or set STS_MODELS_DIR"))
 }
 
