@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 
 use crate::client::{self, DubArgs};
 use crate::config::{Config, Problems, SettingFlags};
-use crate::{logging, service};
+use crate::eval::command::EvalCommand;
+use crate::{eval, logging, service};
 
 /// Exit status for wrong settings.
 const WRONG_SETTINGS: u8 = 2;
@@ -36,6 +37,15 @@ enum Command {
         after_help = "Example:\n  sts dub talk.wav --to es --voice spanish_male_1 --out talk.es.wav --report talk.json"
     )]
     Dub(Box<DubArgs>),
+    /// Measure the engines on recordings and texts with known answers
+    #[command(after_help = "Example:\n  sts eval asr --manifest tests/audio/english/manifest.jsonl --cut-ms 6000")]
+    Eval {
+        /// What to measure
+        #[command(subcommand)]
+        command: EvalCommand,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
     /// Print completions for a shell
     #[command(after_help = "Example:\n  sts completions bash > ~/.local/share/bash-completion/completions/sts")]
     Completions {
@@ -62,6 +72,13 @@ pub fn run() -> ExitCode {
         Command::Dub(args) => {
             service::prepare_process();
             client::run(*args)
+        }
+        Command::Eval { command, settings: flags } => {
+            service::prepare_process();
+            match settings(&flags, None) {
+                Ok(config) => eval::command::run(command, &config),
+                Err(code) => return code,
+            }
         }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sts", &mut std::io::stdout());

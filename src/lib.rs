@@ -6,6 +6,8 @@
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod doctor;
+pub mod eval;
 pub mod gateway;
 pub mod logging;
 pub mod service;

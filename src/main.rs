@@ -1,15 +1,5 @@
-<<<<<<< HEAD
 //! `sts`. See README.md for what it does, and `cli.rs` for what can be typed.
 
 fn main() -> std::process::ExitCode {
     sts::cli::run()
 }
-=======
-//! sts
-#[allow(dead_code)]
-mod doctor;
-#[allow(dead_code)]
-mod eval;
-
-fn main() {}
->>>>>>> eval

@@ -38,7 +38,8 @@ fn real_speech_is_dubbed_through_every_client() {
 
     for (name, client) in [("client.py", &mut python()), ("client.mjs", &mut javascript(folder.path()))] {
         let out = folder.path().join(name).with_extension("wav");
-        let script = if name.ends_with("mjs") { folder.path().join(name) } else { root().join("docs/examples").join(name) };
+        let script =
+            if name.ends_with("mjs") { folder.path().join(name) } else { root().join("docs/examples").join(name) };
         let output = succeed(client.arg(script).arg(service.url()).arg(&recording).arg(&out));
         assert_eq!(frames_of(&out), frames_of(&recording), "{name}");
         let said = String::from_utf8_lossy(&output.stdout).to_lowercase();
@@ -68,7 +69,8 @@ fn check(report: &Value) {
         said.push(' ');
     }
     let totals = &report["totals"];
-    let sum = totals["dubbed_duration_ms"].as_f64().expect("a number") - totals["original_duration_ms"].as_f64().expect("a number");
+    let sum = totals["dubbed_duration_ms"].as_f64().expect("a number")
+        - totals["original_duration_ms"].as_f64().expect("a number");
     assert!(sum.abs() <= FRAME_MS, "the whole is off by {sum} ms");
     let said = said.to_lowercase();
     for word in ["printing", "chinese", "engraved", "movable", "gutenberg", "bible", "surpassed"] {
@@ -87,7 +89,8 @@ fn the_readme_shows_the_examples_that_are_tested() {
 
 #[test]
 fn the_store_is_complete() {
-    let output = succeed(Command::new(env!("CARGO_BIN_EXE_sts")).args(["models", "verify"]).env("MODELS_DIR", models_dir()));
+    let output =
+        succeed(Command::new(env!("CARGO_BIN_EXE_sts")).args(["models", "verify"]).env("MODELS_DIR", models_dir()));
     let said = String::from_utf8_lossy(&output.stdout);
     for name in ["whisper-base", "kokoro-82m", "firefox-enpt", "firefox-pten", "silero-vad"] {
         assert!(said.contains(name), "{name} is not in {said}");

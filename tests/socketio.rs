@@ -88,7 +88,12 @@ complete = worker.next('stream:complete')
 assert complete['success_count'] == 5, complete
 ";
     let mut client = python();
-    client.current_dir(root()).env("SERVICE", service.id().to_string()).args(["-c", script, &service.url(), "websocket"]);
+    client.current_dir(root()).env("SERVICE", service.id().to_string()).args([
+        "-c",
+        script,
+        &service.url(),
+        "websocket",
+    ]);
     succeed(&mut client);
     assert_eq!(service.wait(), Some(0));
 }
@@ -99,7 +104,9 @@ fn health_and_metrics_are_served() {
     let health = get(&service.address, "/health").expect("it listens");
     assert!(health.ends_with(r#"{"status":"ok"}"#), "{health}");
     let metrics = get(&service.address, "/metrics").expect("it listens");
-    for name in ["sts_stage_workers{stage=\"asr\"} 1", "sts_stage_queue_depth{stage=\"tts\"} 0", "sts_asr_duration_seconds"] {
+    for name in
+        ["sts_stage_workers{stage=\"asr\"} 1", "sts_stage_queue_depth{stage=\"tts\"} 0", "sts_asr_duration_seconds"]
+    {
         assert!(metrics.contains(name), "{name} is not in\n{metrics}");
     }
 }

@@ -5,9 +5,9 @@
 
 pub mod device;
 pub mod engine;
+pub mod gated;
 pub mod resample;
 pub mod translate;
-pub mod gated;
 pub mod vad;
 pub mod whisper;
 

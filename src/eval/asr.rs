@@ -180,7 +180,7 @@ pub fn evaluate(
     let mut measured = Vec::with_capacity(clips.len());
     let bar = report::progress(clips.len(), "recordings");
     for clip in clips {
-        let recording = Recording::read(&clip.file)?.resampled(RECOGNIZER_RATE_HZ)?;
+        let recording = Recording::read(&clip.file)?.resampled(RECOGNIZER_RATE_HZ);
         let heard = hear(recognizer, &recording.samples, &clip.lang, cutting);
         let result = judge(clip, &heard, recording.seconds(), normalizers);
         let key = (result.language.clone(), result.group.clone());

@@ -4,6 +4,7 @@
 //! the traits of sts-models and gives a report, and the report itself, which prints a table and becomes JSON.
 
 pub mod asr;
+pub mod command;
 pub mod latency;
 pub mod metrics;
 pub mod mt;

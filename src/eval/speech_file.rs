@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use rubato::{FftFixedInOut, Resampler};
+use sts_models::resample::resample;
 
 /// A recording in one channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,12 +30,9 @@ impl Recording {
     }
 
     /// The recording at another sample rate.
-    ///
-    /// # Errors
-    /// When either rate is 0.
-    pub fn resampled(self, sample_rate_hz: u32) -> anyhow::Result<Self> {
-        let samples = resample(self.samples, self.sample_rate_hz, sample_rate_hz)?;
-        Ok(Self { samples, sample_rate_hz })
+    pub fn resampled(self, sample_rate_hz: u32) -> Self {
+        let samples = resample(&self.samples, self.sample_rate_hz, sample_rate_hz);
+        Self { samples, sample_rate_hz }
     }
 
     /// Length in seconds.
@@ -81,61 +78,9 @@ fn mono(interleaved: Vec<f32>, channels: usize, sample_rate_hz: u32) -> anyhow::
     Ok(Recording { samples, sample_rate_hz })
 }
 
-/// Changes the sample rate of one channel, by FFT; the delay of the filter is taken out, so that the first sample
-/// stays the first, and the result has `round(n · to / from)` samples.
-///
-/// # Errors
-/// When either rate is 0.
-pub fn resample(samples: Vec<f32>, from_hz: u32, to_hz: u32) -> anyhow::Result<Vec<f32>> {
-    if from_hz == to_hz {
-        return Ok(samples);
-    }
-    // 80 ms are an even number of samples at every usual rate, so that the filter's delay is a whole number of them.
-    let chunk = (from_hz as usize * 2).div_ceil(25);
-    let mut resampler = FftFixedInOut::<f32>::new(from_hz as usize, to_hz as usize, chunk, 1)
-        .map_err(|error| anyhow::anyhow!("no resampling from {from_hz} Hz to {to_hz} Hz: {error}"))?;
-    let wanted = (samples.len() as f64 * f64::from(to_hz) / f64::from(from_hz)).round() as usize;
-    let delay = resampler.output_delay();
-    let mut output = Vec::with_capacity(wanted + delay);
-    let mut chunks = samples.chunks(resampler.input_frames_next());
-    while output.len() < wanted + delay {
-        let chunk = chunks.next().map(|chunk| [chunk]);
-        let part = resampler.process_partial(chunk.as_ref().map(|chunk| &chunk[..]), None)?;
-        output.extend_from_slice(&part[0]);
-    }
-    output.drain(..delay);
-    output.truncate(wanted);
-    Ok(output)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tone(hz: f64, rate: u32, count: usize) -> Vec<f32> {
-        (0..count)
-            .map(|index| (0.5 * (2.0 * std::f64::consts::PI * hz * index as f64 / f64::from(rate)).sin()) as f32)
-            .collect()
-    }
-
-    #[test]
-    fn a_tone_stays_the_same_tone_at_another_rate() {
-        for (from, to) in [(24_000, 16_000), (16_000, 24_000), (44_100, 16_000), (11_025, 16_000)] {
-            let resampled = resample(tone(440.0, from, from as usize), from, to).expect("the rates are above 0");
-            assert_eq!(resampled.len(), to as usize, "from {from} to {to}");
-            let expected = tone(440.0, to, to as usize);
-            let middle = to as usize / 4..to as usize * 3 / 4;
-            let largest =
-                resampled[middle.clone()].iter().zip(&expected[middle]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(largest < 0.002, "from {from} to {to}: off by {largest}");
-        }
-    }
-
-    #[test]
-    fn nothing_resampled_is_nothing() {
-        assert_eq!(resample(Vec::new(), 24_000, 16_000).expect("the rates are above 0"), Vec::<f32>::new());
-        assert!(resample(vec![0.0], 0, 16_000).is_err());
-    }
 
     #[test]
     fn reads_stereo_wav_as_the_mean_of_its_channels() {

@@ -14,7 +14,7 @@ use super::latency::{Latencies, LatencySummary};
 use super::metrics::text_normalizer::TextNormalizers;
 use super::metrics::wer::WordErrors;
 use super::report;
-use super::speech_file::resample;
+use sts_models::resample::resample;
 
 /// Longer speech is recognised in pieces of this length, which is what recognisers take at once.
 const LONGEST_PIECE_S: usize = 30;
@@ -28,8 +28,8 @@ pub struct TtsArgs {
     /// Sentences to speak, one a line; blank lines are left out
     #[arg(long, value_name = "FILE")]
     pub text: PathBuf,
-    /// Voice within the engine, as em_alex
-    #[arg(long, value_name = "NAME")]
+    /// Voice within the engine, as em_alex; default: the first of voices.json that speaks the language
+    #[arg(long, value_name = "NAME", default_value = "")]
     pub voice: String,
     /// Give each sentence a slot of this many times the length that it has at the voice's own rate
     #[arg(long, value_name = "RATIO", value_parser = positive)]
@@ -242,8 +242,7 @@ fn listen(
     normalizers: &TextNormalizers,
     language: &str,
 ) -> anyhow::Result<()> {
-    let samples = resample(speech.samples, speech.sample_rate_hz, RECOGNIZER_RATE_HZ)
-        .context("the speech cannot be brought to the recogniser's sample rate")?;
+    let samples = resample(&speech.samples, speech.sample_rate_hz, RECOGNIZER_RATE_HZ);
     let piece_samples = Some(LONGEST_PIECE_S * RECOGNIZER_RATE_HZ as usize);
     let heard = hear(recognizer, &samples, language, Cutting { piece_samples, carry_text: false });
     let reference = normalizers.normalize(language, &line.text);

@@ -78,7 +78,7 @@ pub fn recognizer(config: &Config, device: Device) -> Result<VadGated<WhisperRec
     let mut whisper = WhisperRecognizer::load(&config.asr_model, device, WhisperOptions::default())?;
     whisper.warm_up(1, USUAL_FRAGMENT_SECONDS)?;
     let vad = Vad::load(&config.models_dir.join("silero-vad"))?;
-    Ok(VadGated::new(whisper, vad, VadOptions::default()))
+    Ok(VadGated::new(vad, VadOptions::default(), whisper))
 }
 
 /// The embedded translator, warm for the pairs that need nothing but what was fetched.

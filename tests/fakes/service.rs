@@ -21,9 +21,7 @@ use std::time::Duration;
 
 use sts::config::{Config, Problems, SettingFlags};
 use sts::service::{Capabilities, Engines};
-use sts_actors::job::{
-    AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput,
-};
+use sts_actors::job::{AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
 use sts_actors::stage::{StageEngine, StageFailure};
 use sts_models::{
     EngineError, EngineInfo, RecognizeRequest, Recognizer, Speech, SynthesizeRequest, Synthesizer, Transcript,

@@ -101,7 +101,10 @@ pub fn python() -> Command {
 
 /// Node, where socket.io-client is found.
 pub fn node() -> Command {
-    assert!(root().join("tests/interop/node_modules/socket.io-client").exists(), "socket.io-client is missing: make test-clients");
+    assert!(
+        root().join("tests/interop/node_modules/socket.io-client").exists(),
+        "socket.io-client is missing: make test-clients"
+    );
     Command::new("node")
 }
 

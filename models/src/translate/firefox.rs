@@ -102,20 +102,6 @@ impl FirefoxPair {
                 (Err(_), _) => {}
             }
         }
-<<<<<<< HEAD
-        lengths.sort_unstable();
-        let (windows, beyond): (Vec<_>, Vec<_>) =
-            lengths.into_iter().partition(|(length, _)| *length <= CONTEXT_WINDOW);
-        for group in windows.chunks(SENTENCES_PER_BATCH) {
-            self.translate_group(group, &mut answers, |texts| self.engine.translate_batch(texts));
-        }
-        for single in beyond.chunks(1) {
-            self.translate_group(single, &mut answers, |texts| {
-                texts.iter().map(|text| self.engine.translate_long(text)).collect()
-            });
-        }
-=======
->>>>>>> translate
         answers
     }
 

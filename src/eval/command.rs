@@ -1,0 +1,65 @@
+//! `sts eval`: builds the engines of the service and hands them to the measurements.
+
+use anyhow::{Context as _, anyhow};
+use clap::Subcommand;
+use sts_models::Device;
+use sts_protocol::VoiceProfiles;
+
+use super::asr::{self, AsrArgs};
+use super::metrics::english_normalizer::SpellingTable;
+use super::metrics::text_normalizer::TextNormalizers;
+use super::mt::{self, MtArgs};
+use super::tts::{self, TtsArgs};
+use crate::config::Config;
+use crate::service;
+
+/// What to measure.
+#[derive(Subcommand, Debug)]
+pub enum EvalCommand {
+    /// Recognition: word error rate on recordings with known texts
+    Asr(AsrArgs),
+    /// Synthesis: what a recogniser understands of spoken sentences
+    Tts(TtsArgs),
+    /// Translation: BLEU and chrF against references
+    Mt(MtArgs),
+}
+
+/// Measures what was asked for.
+///
+/// # Errors
+/// Engines that cannot be built, files that cannot be read, and those of the measurement.
+pub fn run(command: EvalCommand, config: &Config) -> anyhow::Result<()> {
+    tch::set_num_threads(config.torch_threads as i32);
+    let device = Device::resolve(config.device).map_err(|error| anyhow!("DEVICE: {error}"))?;
+    match command {
+        EvalCommand::Asr(args) => {
+            let normalizers = normalizers(config)?;
+            asr::run(&args, &mut service::recognizer(config, device)?, &normalizers)?;
+        }
+        EvalCommand::Tts(mut args) => {
+            if args.voice.is_empty() {
+                args.voice = first_voice(config, &args.lang)?;
+            }
+            let normalizers = normalizers(config)?;
+            let mut synthesizer = service::synthesizer(config, device)?;
+            tts::run(&args, &mut synthesizer, &mut service::recognizer(config, device)?, &normalizers)?;
+        }
+        EvalCommand::Mt(args) => {
+            mt::run(&args, &mut service::translator(config)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn normalizers(config: &Config) -> anyhow::Result<TextNormalizers> {
+    let path = config.models_dir.join("english-normalizer/english.json");
+    let table =
+        SpellingTable::read(&path).with_context(|| format!("{}; sts models fetch brings it", path.display()))?;
+    Ok(TextNormalizers::new(table))
+}
+
+fn first_voice(config: &Config, language: &str) -> anyhow::Result<String> {
+    let voices = VoiceProfiles::parse(&config.voices).map_err(anyhow::Error::msg)?;
+    let first = voices.for_language(language).map(|(_, profile)| profile.voice.clone()).next();
+    first.ok_or_else(|| anyhow!("no voice speaks '{language}'; name one by --voice"))
+}
