@@ -5,6 +5,7 @@
 
 pub mod device;
 pub mod engine;
+pub mod kokoro;
 
 pub use device::{Device, DeviceChoice};
 pub use engine::{
