@@ -5,7 +5,10 @@
 
 pub mod device;
 pub mod engine;
+pub mod fit;
+pub mod g2p;
 pub mod kokoro;
+pub mod spoken;
 
 pub use device::{Device, DeviceChoice};
 pub use engine::{

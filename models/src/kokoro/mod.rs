@@ -9,5 +9,10 @@ pub mod network;
 pub mod plbert;
 pub mod prosody;
 pub mod spectrum;
+pub mod synthesizer;
 pub mod text_encoder;
+pub mod tokens;
+pub mod voices;
 pub mod weights;
+
+pub use synthesizer::{KokoroOptions, KokoroSynthesizer};
