@@ -10,6 +10,10 @@ pub mod resample;
 pub mod translate;
 pub mod vad;
 pub mod whisper;
+pub mod fit;
+pub mod g2p;
+pub mod kokoro;
+pub mod spoken;
 
 pub use device::{Device, DeviceChoice};
 pub use engine::{

@@ -1,0 +1,132 @@
+//! Adaptive instance normalisation: how the voice's style bends every layer (Huang and Belongie, 2017), and the
+//! residual block that the prosody predictor and the decoder are built of (StyleTTS 2, Li et al., 2023).
+
+use tch::{Kind, Tensor};
+
+use super::layers::{Conv1d, ConvTranspose1d, Linear, Walk};
+use super::weights::Weights;
+use crate::engine::EngineError;
+
+/// Width of a style vector: half of a voice row, one half for the decoder and one for the prosody.
+pub const STYLE: i64 = 128;
+
+/// Added to the variance, as in the model's training.
+pub const EPSILON: f64 = 1e-5;
+
+/// Slope of the rectifier in the residual blocks for negative values.
+const LEAK: f64 = 0.2;
+
+/// Normalises each channel over time, then scales and shifts it by what the style says.
+pub struct AdaIn {
+    style: Linear,
+}
+
+impl AdaIn {
+    /// Takes `NAME.fc`.
+    pub fn take(weights: &mut Weights, name: &str, channels: i64) -> Result<Self, EngineError> {
+        Ok(Self { style: Linear::take(weights, &format!("{name}.fc"), STYLE, 2 * channels)? })
+    }
+
+    /// Scale and shift of each channel, each `[batch, channels, 1]`, from a style `[batch, 128]`.
+    pub fn modulation(&self, style: &Tensor) -> Result<(Tensor, Tensor), EngineError> {
+        let both = self.style.forward(style)?.f_unsqueeze(-1)?;
+        let channels = both.size()[1] / 2;
+        let scale = both.f_narrow(1, 0, channels)?.f_add_scalar(1.0)?;
+        Ok((scale, both.f_narrow(1, channels, channels)?))
+    }
+
+    /// `[batch, channels, time]` to the same shape, in float32.
+    pub fn forward(&self, input: &Tensor, style: &Tensor) -> Result<Tensor, EngineError> {
+        let (scale, shift) = self.modulation(style)?;
+        let none = None::<&Tensor>;
+        let wide = input.f_to_kind(Kind::Float)?;
+        let normal = wide.f_instance_norm(none, none, none, none, true, 0.1, EPSILON, true)?;
+        Ok(shift.f_addcmul(&scale, &normal)?)
+    }
+}
+
+/// Whether a residual block keeps the length of its input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// As long as the input.
+    Same,
+    /// Twice as long.
+    Doubled,
+}
+
+/// Two convolutions of width 3, each after a style-driven normalisation, beside a shortcut.
+pub struct StyledBlock {
+    norms: [AdaIn; 2],
+    convolutions: [Conv1d; 2],
+    doubling: Option<ConvTranspose1d>,
+    shortcut: Option<Conv1d>,
+}
+
+impl StyledBlock {
+    /// Takes `NAME.{norm1, norm2, conv1, conv2}`, `NAME.pool` when the length doubles, and `NAME.conv1x1` when the
+    /// number of channels changes. The convolutions work in `kind`.
+    pub fn take(
+        weights: &mut Weights,
+        name: &str,
+        input: i64,
+        output: i64,
+        length: Length,
+        kind: Kind,
+    ) -> Result<Self, EngineError> {
+        let walk = Walk::same_length(3, 1);
+        let doubling = match length {
+            Length::Same => None,
+            Length::Doubled => Some(ConvTranspose1d::take_depthwise_doubling(weights, &format!("{name}.pool"), input)?),
+        };
+        let shortcut = if input == output {
+            None
+        } else {
+            let pointwise = Conv1d::take_pointwise_unbiased(weights, &format!("{name}.conv1x1"), input, output)?;
+            Some(pointwise.in_kind(kind)?)
+        };
+        Ok(Self {
+            norms: [
+                AdaIn::take(weights, &format!("{name}.norm1"), input)?,
+                AdaIn::take(weights, &format!("{name}.norm2"), output)?,
+            ],
+            convolutions: [
+                Conv1d::take(weights, &format!("{name}.conv1"), input, output, walk)?.in_kind(kind)?,
+                Conv1d::take(weights, &format!("{name}.conv2"), output, output, walk)?.in_kind(kind)?,
+            ],
+            doubling,
+            shortcut,
+        })
+    }
+
+    /// `[batch, input, time]` to `[batch, output, time or 2 · time]`, float32.
+    pub fn forward(&self, input: &Tensor, style: &Tensor) -> Result<Tensor, EngineError> {
+        let mut residual = leaky(&self.norms[0].forward(input, style)?, LEAK)?;
+        if let Some(doubling) = &self.doubling {
+            residual = doubling.forward(&residual)?;
+        }
+        residual = self.convolutions[0].forward(&residual)?;
+        residual = leaky(&self.norms[1].forward(&residual, style)?, LEAK)?;
+        residual = self.convolutions[1].forward(&residual)?.f_to_kind(Kind::Float)?;
+        let sum = residual.f_add(&self.shortcut(input)?)?;
+        Ok(sum.f_mul_scalar(std::f64::consts::FRAC_1_SQRT_2)?)
+    }
+
+    fn shortcut(&self, input: &Tensor) -> Result<Tensor, EngineError> {
+        let mut straight = input.shallow_clone();
+        if self.doubling.is_some() {
+            let time = input.size()[2];
+            straight = straight.f_upsample_nearest1d([2 * time], None::<f64>)?;
+        }
+        if let Some(pointwise) = &self.shortcut {
+            straight = pointwise.forward(&straight)?;
+        }
+        Ok(straight.f_to_kind(Kind::Float)?)
+    }
+}
+
+/// A leaky rectifier: negative values are multiplied by `slope`.
+///
+/// libtorch's own `leaky_relu` takes a slope, but the binding passes its default of 0.01 alone.
+pub fn leaky(input: &Tensor, slope: f64) -> Result<Tensor, EngineError> {
+    Ok(input.f_maximum(&input.f_mul_scalar(slope)?)?)
+}
