@@ -3,6 +3,7 @@
 //! Each call takes a batch. An engine is built on the thread that will use it and stays there: nothing here
 //! is shared between threads, and nothing here knows of streams, sockets or actors.
 
+pub mod convert;
 pub mod device;
 pub mod engine;
 pub mod gated;
