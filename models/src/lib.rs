@@ -6,15 +6,15 @@
 pub mod convert;
 pub mod device;
 pub mod engine;
+pub mod fit;
+pub mod g2p;
 pub mod gated;
+pub mod kokoro;
 pub mod resample;
+pub mod spoken;
 pub mod translate;
 pub mod vad;
 pub mod whisper;
-pub mod fit;
-pub mod g2p;
-pub mod kokoro;
-pub mod spoken;
 
 pub use device::{Device, DeviceChoice};
 pub use engine::{

@@ -65,14 +65,4 @@ impl Recording {
         }
         writer.finalize().with_context(|| path.display().to_string())
     }
-
-    /// Frames in it.
-    pub fn frames(&self) -> usize {
-        self.pcm.len() / self.spec.bytes_per_frame()
-    }
-
-    /// How long it lasts, ms.
-    pub fn duration_ms(&self) -> f64 {
-        self.spec.duration_ms(self.frames())
-    }
 }

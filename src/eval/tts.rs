@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use serde::Serialize;
 use sts_models::engine::RECOGNIZER_RATE_HZ;
 use sts_models::{EngineError, EngineInfo, Recognizer, Speech, SpeechSlot, SynthesizeRequest, Synthesizer};

@@ -96,7 +96,7 @@ pub fn translator(config: &Config) -> Result<EmbeddedTranslator, EngineError> {
 /// # Errors
 /// Weights that are missing or broken.
 pub fn synthesizer(config: &Config, device: Device) -> Result<KokoroSynthesizer, EngineError> {
-    let mut kokoro = KokoroSynthesizer::load(&config.tts_model, device, KokoroOptions::default())?;
+    let mut kokoro = KokoroSynthesizer::load(&config.tts_model, device, KokoroOptions::for_device(device))?;
     kokoro.warm_up()?;
     Ok(kokoro)
 }
