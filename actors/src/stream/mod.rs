@@ -7,6 +7,9 @@ mod session;
 mod settings;
 mod statistics;
 
+#[cfg(test)]
+mod session_tests;
+
 pub use actor::{
     Attach, Detach, End, Offer, OnReply, Outlet, Pause, Resume, SendError, Stages, StreamActor, StreamGone, Tell,
 };

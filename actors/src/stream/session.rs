@@ -319,7 +319,8 @@ impl Session {
         let Some((output, tracked)) = self.settle(number, Stage::Tts, report, now) else { return };
         let (frames, spec) = (tracked.frames, tracked.spec);
         let dubbed_frames = output.pcm.len() / spec.bytes_per_frame();
-        let variance = dubbed_frames as f64 / frames as f64 - 1.0;
+        // Subtracting first keeps whole percentages exact, so that a bound includes itself.
+        let variance = (dubbed_frames as f64 - frames as f64) / frames as f64;
         let (success_max, partial_max) = (self.settings.variance_success_max, self.settings.variance_partial_max);
         match judge(variance, output.overrun, success_max, partial_max) {
             Some(status) => {
