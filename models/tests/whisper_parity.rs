@@ -284,3 +284,15 @@ fn bfloat16_hears_the_same_words() {
     let difference = f64::from(transcript.average_log_probability) - exact.average_log_probability;
     assert!(difference.abs() < 0.05, "mean log-probability differs by {difference}");
 }
+
+#[test]
+fn a_hint_spells_the_name_that_is_said() {
+    let mut recognizer = recognizer(WhisperOptions::default());
+    let fragment = request(&audio("ls_2414-128291-0002.flac")[..96_000]);
+    let unaided = recognize_one(&mut recognizer, fragment.clone()).text;
+    let hinted = RecognizeRequest { hints: vec!["Zarathustra".to_owned()], ..fragment };
+    let aided = recognize_one(&mut recognizer, hinted).text;
+    println!("{unaided}\n{aided}");
+    assert!(!unaided.contains("Zarathustra"), "the base model used not to know the name: {unaided}");
+    assert!(aided.contains("Zarathustra"), "{aided}");
+}
