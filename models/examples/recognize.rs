@@ -14,6 +14,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use sts_models::device::{Device, DeviceChoice};
 use sts_models::engine::{RecognizeRequest, Recognizer, Transcript};
+use sts_models::gated::VadGated;
+use sts_models::vad::{Vad, VadOptions};
 use sts_models::whisper::{AudioContext, WhisperOptions, WhisperRecognizer};
 
 const USAGE: &str = "options, each with a value:
@@ -25,6 +27,7 @@ const USAGE: &str = "options, each with a value:
   --beam N            beams; 1 is greedy [1]
   --context C         full, auto or a number of encoder frames [auto]
   --dtype T           auto, f32 or bf16 [auto]
+  --vad yes|no        leave out pieces in which Silero VAD finds no speech [no]
   --limit N           only the first N clips [all]
   --timestamps yes|no [no]";
 
@@ -77,6 +80,7 @@ fn main() -> Result<()> {
             notes.push(note(&transcript, spent.last().map_or(0.0, |&(ms, _)| ms)));
             texts.push(transcript.text);
         }
+        texts.retain(|text| !text.is_empty());
         println!("{}", serde_json::json!({"file": file, "text": texts.join(" "), "pieces": notes}));
     }
     summarize(spent);
@@ -95,7 +99,7 @@ fn note(transcript: &Transcript, ms: f64) -> serde_json::Value {
     })
 }
 
-fn load(flags: &Flags) -> Result<WhisperRecognizer> {
+fn load(flags: &Flags) -> Result<Box<dyn Recognizer>> {
     let device = match flags.text("dtype", "auto").as_str() {
         "auto" => Device::resolve(DeviceChoice::Auto).map_err(anyhow::Error::msg)?,
         "f32" => Device::CPU_F32,
@@ -111,13 +115,18 @@ fn load(flags: &Flags) -> Result<WhisperRecognizer> {
         context,
         beams: flags.number("beam", 1)?,
         timestamps: flags.text("timestamps", "no") == "yes",
+        previous_text: flags.text("carry", "no") == "yes",
         ..WhisperOptions::default()
     };
     let model = flags.text("model", concat!(env!("CARGO_MANIFEST_DIR"), "/store/whisper-base"));
     let mut recognizer = WhisperRecognizer::load(Path::new(&model), device, options)?;
     recognizer.warm_up(1, 6.0)?;
     eprintln!("{:?}", recognizer.info());
-    Ok(recognizer)
+    if flags.text("vad", "no") == "no" {
+        return Ok(Box::new(recognizer));
+    }
+    let vad = Vad::load(&Path::new(&model).with_file_name("silero-vad"))?;
+    Ok(Box::new(VadGated::new(vad, VadOptions::default(), recognizer)))
 }
 
 /// File and language of the manifest's clips in this language.

@@ -129,7 +129,8 @@ impl WhisperRecognizer {
         let limit = self.options.prompt_tokens;
         let piece = |range: Range<usize>| {
             // Within a long request, what was said before the later pieces is not known yet.
-            let before = if range.start == 0 { request.previous_text.as_str() } else { "" };
+            let known = self.options.previous_text && range.start == 0;
+            let before = if known { request.previous_text.as_str() } else { "" };
             Ok(Piece {
                 request: index,
                 samples: &request.samples[range.clone()],

@@ -120,3 +120,54 @@ struct Next {
     end: bool,
     timestamps: Range<i64>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words 0–3, the end 4, no timestamps 5, timestamps from 6 on.
+    fn rules() -> TokenRules {
+        let device = Device::CPU_F32;
+        let flat = || Tensor::zeros([70], (Kind::Float, device.torch));
+        let numbers = Tensor::arange(70, (Kind::Int64, device.torch));
+        let (end_of_text, first_timestamp) = (4, 6);
+        TokenRules { always: flat(), at_first: flat(), numbers, end_of_text, first_timestamp, timestamps: true }
+    }
+
+    /// What may follow the text when all words are much likelier than any timestamp.
+    fn allowed_after(text: &[i64]) -> Vec<i64> {
+        let mut logits = vec![10.0f32; 6];
+        logits.resize(70, 0.0);
+        let logits = Tensor::from_slice(&logits).unsqueeze(0);
+        let kept = rules().apply(&logits, &[text]).expect("the shapes fit");
+        let values = Vec::<f32>::try_from(kept.squeeze()).expect("numbers");
+        (0..70).filter(|&token| values[token as usize].is_finite()).collect()
+    }
+
+    #[test]
+    fn a_text_begins_with_an_early_timestamp() {
+        assert_eq!(allowed_after(&[]), (6..=56).collect::<Vec<i64>>());
+    }
+
+    #[test]
+    fn timestamps_come_in_pairs_and_never_go_back() {
+        assert_eq!(allowed_after(&[8]), [0, 1, 2, 3, 4]);
+        let mut words_or_later: Vec<i64> = (0..=4).collect();
+        words_or_later.extend(9..70);
+        assert_eq!(allowed_after(&[8, 1]), words_or_later);
+        let mut end_or_from_there: Vec<i64> = vec![4];
+        end_or_from_there.extend(20..70);
+        assert_eq!(allowed_after(&[8, 1, 20]), end_or_from_there);
+        assert_eq!(allowed_after(&[8, 1, 20, 20]), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn timestamps_that_are_likelier_together_win() {
+        let mut logits = vec![1.0f32; 6];
+        logits.resize(70, 0.5);
+        let logits = Tensor::from_slice(&logits).unsqueeze(0);
+        let kept = rules().apply(&logits, &[[8i64, 1].as_slice()]).expect("the shapes fit");
+        assert!(kept.double_value(&[0, 1]).is_infinite(), "each word is likelier than each timestamp, not than all");
+        assert!(kept.double_value(&[0, 30]).is_finite());
+    }
+}
