@@ -6,6 +6,8 @@
 pub mod convert;
 pub mod device;
 pub mod engine;
+pub mod manifest;
+pub mod store;
 pub mod translate;
 
 pub use device::{Device, DeviceChoice};
@@ -13,4 +15,6 @@ pub use engine::{
     EngineError, EngineInfo, RecognizeRequest, Recognizer, Segment, Speech, SpeechSlot, SpeechSpan, SynthesizeRequest,
     Synthesizer, Transcript, TranslateRequest, Translation, Translator,
 };
+pub use manifest::Manifest;
+pub use store::Store;
 pub use translate::{EmbeddedTranslator, EmbeddedTranslatorOptions};
