@@ -12,6 +12,8 @@ pub mod gated;
 pub mod kokoro;
 pub mod resample;
 pub mod spoken;
+pub mod manifest;
+pub mod store;
 pub mod translate;
 pub mod vad;
 pub mod whisper;
@@ -21,4 +23,6 @@ pub use engine::{
     EngineError, EngineInfo, RecognizeRequest, Recognizer, Segment, Speech, SpeechSlot, SpeechSpan, SynthesizeRequest,
     Synthesizer, Transcript, TranslateRequest, Translation, Translator,
 };
+pub use manifest::Manifest;
+pub use store::Store;
 pub use translate::{EmbeddedTranslator, EmbeddedTranslatorOptions};

@@ -234,7 +234,7 @@ fn slice_of(floats: &Floats, index: usize) -> Result<Floats, ConvertError> {
 /// Reorders four equal stretches of rows.
 fn gates_in_torch_order(floats: &Floats) -> Result<Floats, ConvertError> {
     let gate = floats.values.len() / 4;
-    if gate == 0 || floats.values.len() % 4 != 0 {
+    if gate == 0 || !floats.values.len().is_multiple_of(4) {
         return Err(malformed("an LSTM has no four gates"));
     }
     let values = GATES_IN_TORCH_ORDER.iter().flat_map(|index| &floats.values[index * gate..(index + 1) * gate]);
