@@ -8,8 +8,10 @@ use tokio::sync::oneshot;
 
 use crate::client::{self, DubArgs};
 use crate::config::{Config, Problems, SettingFlags};
+use crate::doctor::DoctorArgs;
 use crate::eval::command::EvalCommand;
-use crate::{eval, logging, service};
+use crate::weights::ModelsCommand;
+use crate::{doctor, eval, logging, service, weights};
 
 /// Exit status for wrong settings.
 const WRONG_SETTINGS: u8 = 2;
@@ -37,6 +39,23 @@ enum Command {
         after_help = "Example:\n  sts dub talk.wav --to es --voice spanish_male_1 --out talk.es.wav --report talk.json"
     )]
     Dub(Box<DubArgs>),
+    /// Fetch, list and verify the weights
+    #[command(after_help = "Example:\n  sts models fetch\n  sts models list")]
+    Models {
+        /// What to do
+        #[command(subcommand)]
+        command: ModelsCommand,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Say what is missing or wrong on this machine, and how to mend it
+    #[command(after_help = "Exit status 0 when `sts serve` can start with these settings, else 1.")]
+    Doctor {
+        #[command(flatten)]
+        args: DoctorArgs,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
     /// Measure the engines on recordings and texts with known answers
     #[command(after_help = "Example:\n  sts eval asr --manifest tests/audio/english/manifest.jsonl --cut-ms 6000")]
     Eval {
@@ -73,6 +92,17 @@ pub fn run() -> ExitCode {
             service::prepare_process();
             client::run(*args)
         }
+        Command::Models { command, settings: flags } => match settings(&flags, None) {
+            Ok(config) => weights::run(command, &config),
+            Err(code) => return code,
+        },
+        Command::Doctor { args, settings: flags } => match settings(&flags, None) {
+            Ok(config) => match needs(&config) {
+                Ok(needs) => return doctor::run(&args, &needs),
+                Err(error) => Err(error),
+            },
+            Err(code) => return code,
+        },
         Command::Eval { command, settings: flags } => {
             service::prepare_process();
             match settings(&flags, None) {
@@ -105,6 +135,20 @@ fn settings(flags: &SettingFlags, file: Option<&std::path::Path>) -> Result<Conf
             eprintln!("sts: {problem}");
         }
         ExitCode::from(WRONG_SETTINGS)
+    })
+}
+
+/// What the service needs with these settings, for `sts doctor`.
+fn needs(config: &Config) -> anyhow::Result<doctor::Needs> {
+    Ok(doctor::Needs {
+        device: config.device,
+        artifacts: weights::artifacts(config)?,
+        fetch_command: "sts models fetch".to_owned(),
+        espeak: true,
+        // English to Spanish goes over Portuguese; Debian's package has had both names for the pair.
+        apertium_pairs: vec![vec!["pt-es".to_owned(), "por-spa".to_owned()]],
+        addresses: vec![format!("{}:{}", config.host, config.port)],
+        voices: None,
     })
 }
 

@@ -11,3 +11,4 @@ pub mod eval;
 pub mod gateway;
 pub mod logging;
 pub mod service;
+pub mod weights;
