@@ -133,6 +133,10 @@ fn check(rhythm: &Rhythm, slot: &SpeechSlot, (slowest, fastest): (f64, f64)) -> 
 }
 
 /// `words` frames for what is heard; what stands around it keeps its own length.
+///
+/// The lead-in must not be used to shift the words: measured on Kokoro, whose lead-in is of 9 frames, the first 7
+/// frames are silent whatever they are said to be, so that a shorter lead-in swallows the beginning of the first
+/// word, and a longer one is filled with a sound of its own, as is a longer end.
 fn frames(rhythm: &Rhythm, words: usize) -> Vec<usize> {
     let alone = |duration: &f64| (duration.round() as usize).max(1);
     let Range { start, end } = rhythm.heard;

@@ -29,22 +29,19 @@ pub struct KokoroOptions {
     pub noise: Noise,
     /// Factor on the samples: the network by itself is quiet. Utterances that would clip get less.
     pub gain: f32,
-    /// Utterances are drawn out with silence to a multiple of this many frames, so that more of them have the same
-    /// length and can be spoken in one pass; the silence is cut off again. 1 where a pass gains nothing by it.
-    pub granule: usize,
-    /// Most frames, over all utterances, in one pass.
+    /// Most frames, over all utterances of one length, in one pass.
     pub frames_per_pass: usize,
 }
 
 impl KokoroOptions {
     /// Sensible choices for a device.
     pub fn for_device(device: Device) -> Self {
-        let (granule, frames_per_pass) = match device.torch {
+        let frames_per_pass = match device.torch {
             // A pass costs a GPU 45 ms for one utterance of 6 s and 68 ms for eight of them.
-            tch::Device::Cuda(_) => (40, 16_384),
-            _ => (1, 512),
+            tch::Device::Cuda(_) => 16_384,
+            _ => 512,
         };
-        Self { noise: Noise::Seeded(0x5eed), gain: 1.5, granule, frames_per_pass }
+        Self { noise: Noise::Seeded(0x5eed), gain: 1.5, frames_per_pass }
     }
 }
 
@@ -76,8 +73,8 @@ impl KokoroSynthesizer {
     /// [`EngineError::Unavailable`] when a file is missing or broken; a libtorch failure when the weights do not
     /// fit the device.
     pub fn load(dir: &Path, device: Device, options: KokoroOptions) -> Result<Self, EngineError> {
-        if options.granule == 0 || !(options.gain > 0.0) {
-            return Err(EngineError::InvalidInput("the granule and the gain must be positive".to_owned()));
+        if !(options.gain > 0.0) {
+            return Err(EngineError::InvalidInput("the gain must be positive".to_owned()));
         }
         let _no_grad = tch::no_grad_guard();
         Ok(Self {
@@ -173,13 +170,7 @@ impl KokoroSynthesizer {
             for (piece, utterance) in prepared.utterances.iter().enumerate() {
                 let (own, after) = rest.split_at(utterance.durations.len());
                 rest = after;
-                let mut frames = own.to_vec();
-                let total: usize = frames.iter().sum();
-                let drawn_out = total.next_multiple_of(self.options.granule);
-                if let Some(end) = frames.last_mut() {
-                    *end += drawn_out - total;
-                }
-                jobs.entry(drawn_out).or_default().push(Job { request, piece, frames });
+                jobs.entry(own.iter().sum()).or_default().push(Job { request, piece, frames: own.to_vec() });
             }
         }
         jobs
