@@ -27,6 +27,8 @@ const RULES: &[(&str, &str)] = &[
     (r"\boperarios\b", "trabajadores"),
     (r"\ballá\b", "allí"),
     (r"\bEUA\b", "Estados Unidos"),
+    (r"\b[Pp]ara donde\b", "adónde"),
+    (r", no es\?", ", no es así?"),
     // Verbs of movement take `a`.
     (r"\b(voy|vas|va|vamos|van|ir|iba|iban|iré|irá|irán|volver|volvió|viajar|viajó) para ({D})\b", "$1 a $2"),
     // Noun and verb that the tagger takes for the east and for the pronoun.
@@ -170,6 +172,7 @@ mod tests {
         mends("A que horas usted va para la escuela?", "A qué horas va a la escuela?");
         mends("Como usted gastó el dinero?", "cómo gastó el dinero?");
         mends("Que lo que usted halla?", "qué halla?");
+        mends("Le gusta, no es?", "Le gusta, no es así?");
     }
 
     #[test]
