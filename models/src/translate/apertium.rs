@@ -82,11 +82,12 @@ impl ApertiumPair {
     /// [`EngineError::Unavailable`] when two pipelines in a row failed on it, or the pause after such a failure
     /// is not over.
     pub fn translate(&mut self, sentence: &str) -> Result<String, EngineError> {
-        let unavailable = |why: &str| EngineError::Unavailable(format!("apertium {}: {why}", self.pair));
         if let Some(not_before) = self.not_before {
             let left = not_before.saturating_duration_since(Instant::now());
             if !left.is_zero() {
-                return Err(unavailable(&format!("failed {} times, rests for {} ms", self.failures, left.as_millis())));
+                let (pair, failures, left) = (&self.pair, self.failures, left.as_millis());
+                let why = format!("apertium {pair}: failed {failures} times, rests for {left} ms");
+                return Err(EngineError::Unavailable(why));
             }
         }
         let to_spanish = self.pair.target == "es";
@@ -189,4 +190,31 @@ fn replace_ending(text: &mut String, ending: &str, replacement: &str) -> bool {
     text.truncate(length);
     text.push_str(replacement);
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipeline_that_keeps_failing_rests() {
+        let modes = tempfile::tempdir().expect("a temporary folder can be made");
+        std::fs::write(modes.path().join("pt-es.mode"), "false").expect("the folder is writable");
+        let options = EmbeddedTranslatorOptions { apertium_modes: modes.path().to_owned(), ..Default::default() };
+        let mut pair = ApertiumPair::new(&Pair::new("pt", "es"), &options).expect("the pair is offered");
+        let failed = pair.translate("casa").expect_err("there is no translation").to_string();
+        assert!(failed.contains("a process has ended"), "{failed}");
+        let resting = pair.translate("casa").expect_err("it has just failed").to_string();
+        assert!(resting.contains("failed 1 times, rests for"), "{resting}");
+    }
+
+    #[test]
+    fn articles_before_unknown_nouns_are_mended() {
+        let unknown = |word: &str| Piece::Unknown(word.to_owned());
+        let plain = |text: &str| Piece::Plain(text.to_owned());
+        let pieces = [plain("Vive de lo "), unknown("budismo"), plain(" y uno "), unknown("quórum")];
+        assert_eq!(spanish_of(&pieces), "Vive del budismo y un quórum");
+        assert_eq!(spanish_of(&[plain("quien lo "), unknown("apanhou")]), "quien lo apañó");
+        assert_eq!(spanish_of(&[plain("en Son "), unknown("Petersburgo")]), "en San Petersburgo");
+    }
 }

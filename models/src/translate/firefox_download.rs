@@ -16,7 +16,7 @@ const PARTIAL_FOLDER: &str = ".firefox-partial";
 /// Mozilla's list of models.
 pub struct FirefoxCatalog {
     records: Vec<Record>,
-    fetch: Box<dyn Fetch>,
+    fetch: Box<dyn Fetch + Send>,
 }
 
 impl FirefoxCatalog {
@@ -28,7 +28,7 @@ impl FirefoxCatalog {
         Self::discover_by(Box::new(NetworkFetch::new()))
     }
 
-    fn discover_by(fetch: Box<dyn Fetch>) -> Result<Self, EngineError> {
+    fn discover_by(fetch: Box<dyn Fetch + Send>) -> Result<Self, EngineError> {
         let unreachable = |error| EngineError::Unavailable(format!("Mozilla's list of models cannot be had: {error}"));
         let records = fetch_records(fetch.as_ref()).map_err(unreachable)?;
         Ok(Self { records, fetch })
@@ -64,7 +64,10 @@ impl FirefoxCatalog {
         for (file, name) in named {
             std::fs::rename(file, partial.join(name)).map_err(|error| failed(error.to_string()))?;
         }
-        std::fs::rename(partial, firefox::folder(store, pair)).map_err(|error| failed(error.to_string()))
+        std::fs::rename(partial, firefox::folder(store, pair)).map_err(|error| failed(error.to_string()))?;
+        // It stays while another pair is on its way.
+        let _ = std::fs::remove_dir(cache.root());
+        Ok(())
     }
 
     fn refuse_without_hash(&self, pair: &Pair) -> Result<(), String> {
@@ -147,6 +150,8 @@ mod tests {
         assert_eq!(read("model.bin").as_deref(), Some("weights"));
         assert_eq!(read("vocab.spm").as_deref(), Some("pieces"));
         assert_eq!(read("lex.bin").as_deref(), Some("words"));
+        let left = std::fs::read_dir(store.path()).expect("the store can be read").count();
+        assert_eq!(left, 1, "something is left beside the model");
     }
 
     #[test]

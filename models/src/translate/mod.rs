@@ -1,7 +1,7 @@
 //! The embedded translator: Firefox's small models in this process, and Apertium beside it where two related
 //! languages make a better bridge than no bridge at all.
 //!
-//! A pair is served by the shortest chain of legs ([`route`]): a model that the store holds, a model that
+//! A pair is served by the shortest chain of legs: a model that the store holds, a model that
 //! Firefox serves and that may be downloaded, or an Apertium pair. Text goes through the chain sentence by
 //! sentence, many sentences a call.
 

@@ -27,6 +27,8 @@ const RULES: &[(&str, &str)] = &[
     (r"\boperarios\b", "trabajadores"),
     (r"\ballá\b", "allí"),
     (r"\bEUA\b", "Estados Unidos"),
+    (r"\b[Pp]ara donde\b", "adónde"),
+    (r", no es\?", ", no es así?"),
     // Verbs of movement take `a`.
     (r"\b(voy|vas|va|vamos|van|ir|iba|iban|iré|irá|irán|volver|volvió|viajar|viajó) para ({D})\b", "$1 a $2"),
     // Noun and verb that the tagger takes for the east and for the pronoun.
@@ -61,7 +63,7 @@ const CONDITIONAL: &str = r"\b([Ss]i (?:(?:usted|ustedes|yo|él|ella|ellos|ellas
 const DENIED: &str = r"\b([Nn]o (?:creo|cree|creemos|creen|pienso|piensa|piensan) que (?:(?:usted|ustedes|yo|él|ella|ellos|ellas|nosotros|no|se|me|te|lo|la|le|nos|alguien|eso|esto) )*)(\p{L}+)\b";
 
 /// A subject pronoun at the head of a clause.
-const SUBJECT: &str = r"(^|[.?!:;,] |\b(?:[Qq]u[eé]|[Pp]ero|[Pp]orque|[Ss]i|[Cc]uando|[Cc]uándo|[Aa]unque|[Mm]ientras|[Dd]ónde|donde|[Cc]ómo|[Cc]omo|pues|[Qq]uién|tipo de \p{L}+|qu[eé] horas) )([Yy]o|[Nn]osotros|[Ee]llos|[Uu]sted|[Uu]stedes|él|ella) ((?:(?:no|ya|también|nunca|siempre|me|te|se|lo|la|le|nos|los|las|les) )*)(\p{Ll}+)";
+const SUBJECT: &str = r"(^|[.?!:;,] |\b(?:[Qq]u[eé]|[Pp]ero|[Pp]orque|[Ss]i|[Cc]uando|[Cc]uándo|[Aa]unque|[Mm]ientras|[Dd]ónde|[Aa]dónde|donde|[Cc]ómo|[Cc]omo|pues|[Qq]uién|tipo de \p{L}+|qu[eé] horas) )([Yy]o|[Nn]osotros|[Ee]llos|[Uu]sted|[Uu]stedes|él|ella) ((?:(?:no|ya|también|nunca|siempre|me|te|se|lo|la|le|nos|los|las|les) )*)(\p{Ll}+)";
 
 /// The word that asks, at the head of a question that is still to be opened.
 const INTERROGATIVE: &str = r"^((?:[Aa]|[Dd]e|[Cc]on|[Ee]n|[Pp]or|[Pp]ara) )?([Qq]ue lo que|[Ll]o que|[Qq]ue|[Cc]omo|[Cc]uando|[Dd]onde|[Cc]uant[oa]s?|[Cc]ual(?:es)?|[Qq]uien(?:es)?) ";
@@ -170,6 +172,7 @@ mod tests {
         mends("A que horas usted va para la escuela?", "A qué horas va a la escuela?");
         mends("Como usted gastó el dinero?", "cómo gastó el dinero?");
         mends("Que lo que usted halla?", "qué halla?");
+        mends("Le gusta, no es?", "Le gusta, no es así?");
     }
 
     #[test]
