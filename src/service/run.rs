@@ -49,6 +49,8 @@ pub fn serve(
     tch::set_num_threads(config.torch_threads as i32);
     let data_plane =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("gateway").enable_all().build()?;
+    // The handle alone goes in: a runtime must not be dropped inside another's context.
+    let sockets = data_plane.handle().clone();
     let system = actix::System::new();
     let outcome = system.block_on(async move {
         let backend = start_backend(&config, &engines, &log)?;
@@ -58,7 +60,7 @@ pub fn serve(
         let address = SocketAddr::new(config.host, config.port);
         let (bound, was_bound) = oneshot::channel();
         let (serving_actor, serving_log) = (actor.clone(), log.clone());
-        let server = data_plane.spawn(async move {
+        let server = sockets.spawn(async move {
             let listener = match TcpListener::bind(address).await {
                 Ok(listener) => listener,
                 Err(error) => return drop(bound.send(Err(anyhow::anyhow!("{address}: {error}")))),
@@ -80,9 +82,9 @@ pub fn serve(
         let _ = shut.send(());
         let _ = tokio::time::timeout(Duration::from_secs(5), server).await;
         info!(log, "stopped");
-        data_plane.shutdown_background();
         anyhow::Ok(())
     });
+    data_plane.shutdown_background();
     actix::System::try_current().inspect(actix::System::stop);
     outcome
 }
