@@ -24,7 +24,7 @@ const USAGE: &str = "options, each with a value:
   --lang CODE         only the clips in this language [en]
   --cut-ms N          cut each clip every N ms, blindly; the texts are joined [0: whole]
   --carry yes|no      give each piece the text of the one before [no]
-  --beam N            beams; 1 is greedy [1]
+  --beam N            beams; 1 is greedy [5]
   --context C         full, auto or a number of encoder frames [auto]
   --dtype T           auto, f32 or bf16 [auto]
   --vad yes|no        leave out pieces in which Silero VAD finds no speech [no]
@@ -113,7 +113,7 @@ fn load(flags: &Flags) -> Result<Box<dyn Recognizer>> {
     };
     let options = WhisperOptions {
         context,
-        beams: flags.number("beam", 1)?,
+        beams: flags.number("beam", 5)?,
         timestamps: flags.text("timestamps", "no") == "yes",
         previous_text: flags.text("carry", "no") == "yes",
         ..WhisperOptions::default()

@@ -40,7 +40,8 @@ impl AudioContext {
 pub struct WhisperOptions {
     /// How much of the window the encoder hears.
     pub context: AudioContext,
-    /// Texts that grow side by side; 1 is greedy.
+    /// Texts that grow side by side; 1 is greedy. Five cost an eighth more time than one in bfloat16 on a CPU, and
+    /// mend seams (base, 77 clips cut every 6 s: word error rate 12.5 % against 13.8 %; whole: 9.8 % against 9.7 %).
     pub beams: usize,
     /// Whether segments with times are wanted.
     pub timestamps: bool,
@@ -67,7 +68,7 @@ impl Default for WhisperOptions {
     fn default() -> Self {
         Self {
             context: AudioContext::Auto,
-            beams: 1,
+            beams: 5,
             timestamps: false,
             previous_text: false,
             prompt_tokens: 96,
