@@ -1,25 +1,25 @@
 //! The state machine of a stream, without time, threads or sockets of its own: facts go in, effects come out.
 
+mod admission;
+mod delivery;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sts_protocol::{
-    AudioSpec, EngineNames, ErrorCode, Fragment, FragmentError, FragmentStatus, Metadata, Refusal, ServiceMessage,
-    Severity, Stage, StageTimings, StreamInit, StreamReady, VoiceProfile,
+    AudioSpec, EngineNames, ErrorCode, ServiceMessage, Severity, Stage, StageTimings, StreamInit, StreamReady,
+    VoiceProfile,
 };
 
+use self::delivery::metadata;
 use super::outcome::{Outcome, judge};
-use super::reorder::{Released, Reorder};
+use super::reorder::Reorder;
 use super::settings::StreamSettings;
 use super::statistics::Statistics;
 use crate::events::LifecycleEvent;
 use crate::job::{AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
 use crate::stage::{StageFailure, StageReport};
-
-/// Numbers that were given up and are remembered, so that a late one is told apart from a duplicate.
-const GIVEN_UP_KEPT: usize = 1_024;
 
 /// Who and what a stream is; settled at `stream:init`.
 #[derive(Clone, Debug)]
@@ -168,107 +168,6 @@ impl Session {
         (next..).find(|number| !self.tracked.contains_key(number)).unwrap_or(next)
     }
 
-    /// Takes a fragment; on success the worker is owed an acknowledgement and, later, exactly one result.
-    ///
-    /// # Errors
-    /// Why it is not taken. Nothing else has changed then.
-    pub fn accept(&mut self, fragment: Fragment, recogniser_has_room: bool, now: Instant) -> Result<(), Refusal> {
-        let accepted = self.admit(fragment, recogniser_has_room, now);
-        if let Err(refusal) = &accepted {
-            let stream_id = Arc::clone(&self.identity.stream_id);
-            self.effects.push(Effect::Publish(LifecycleEvent::FragmentRefused { stream_id, code: refusal.code }));
-        }
-        accepted
-    }
-
-    fn admit(&mut self, fragment: Fragment, recogniser_has_room: bool, now: Instant) -> Result<(), Refusal> {
-        let number = fragment.sequence_number;
-        if self.is_duplicate(&fragment) {
-            let known = self.by_fragment_id.get(fragment.fragment_id.as_str()).copied().unwrap_or(number);
-            self.resend(known);
-            return Ok(());
-        }
-        let refuse = |code, message: String| Err(Refusal::new(code, message).about(&fragment.fragment_id));
-        match self.state {
-            SessionState::Active => {}
-            SessionState::Paused => return refuse(ErrorCode::StreamPaused, "the stream is paused".to_owned()),
-            SessionState::Ending | SessionState::Closed => {
-                return refuse(ErrorCode::StreamNotFound, "the stream has been ended".to_owned());
-            }
-        }
-        fragment.check_agrees(&self.init.spec())?;
-        if self.reorder.is_past(number) {
-            let message =
-                format!("`sequence_number` {number} comes too late: it was given up or lies before the start");
-            return refuse(ErrorCode::InvalidFragment, message);
-        }
-        let base = self.reorder.next().unwrap_or(0);
-        if number - base > self.settings.reorder_window {
-            let window = self.settings.reorder_window;
-            let message =
-                format!("`sequence_number` {number} is more than {window} past {base}, the next to be answered");
-            return refuse(ErrorCode::InvalidFragment, message);
-        }
-        if self.in_flight() >= self.settings.thresholds.critical {
-            let message = format!("{} fragments of this stream are in flight", self.in_flight());
-            return refuse(ErrorCode::BackpressureExceeded, message);
-        }
-        if !recogniser_has_room {
-            return refuse(ErrorCode::ServiceOverloaded, "the service's queue is full".to_owned());
-        }
-        self.track(fragment, now);
-        Ok(())
-    }
-
-    /// The same id, or the same number, as one that is in flight or was answered.
-    fn is_duplicate(&self, fragment: &Fragment) -> bool {
-        let number = fragment.sequence_number;
-        self.tracked.contains_key(&number)
-            || self.by_fragment_id.contains_key(fragment.fragment_id.as_str())
-            || (self.reorder.has_left(number) && !self.given_up.contains(&number))
-    }
-
-    fn resend(&mut self, number: u64) {
-        let outcome = self.replay.iter().find(|outcome| outcome.sequence_number == number).cloned();
-        if let Some(outcome) = outcome {
-            self.send_outcome(&outcome);
-        }
-    }
-
-    fn track(&mut self, fragment: Fragment, now: Instant) {
-        let number = fragment.sequence_number;
-        let fragment_id: Arc<str> = fragment.fragment_id.as_str().into();
-        let tracked = Tracked {
-            fragment_id: Arc::clone(&fragment_id),
-            spec: fragment.spec,
-            frames: fragment.frames(),
-            accepted_at: now,
-            stage: Stage::Asr,
-            window: None,
-            transcript: None,
-            translated_text: None,
-            timings: StageTimings::default(),
-            finished: false,
-        };
-        self.reorder.note(number);
-        self.tracked.insert(number, tracked);
-        self.by_fragment_id.insert(Arc::clone(&fragment_id), number);
-        self.publish(|stream_id, in_flight| LifecycleEvent::FragmentReceived {
-            stream_id,
-            fragment_id,
-            sequence_number: number,
-            in_flight,
-        });
-        self.update_level();
-        let input = AsrInput {
-            pcm: fragment.pcm,
-            spec: fragment.spec,
-            language: Arc::clone(&self.languages.0),
-            hints: Arc::clone(&self.hints),
-        };
-        self.effects.push(Effect::Recognize(number, input));
-    }
-
     /// The recogniser's answer.
     pub fn recognized(&mut self, number: u64, report: StageReport<AsrOutput>, now: Instant) {
         let Some((output, tracked)) = self.settle(number, Stage::Asr, report, now) else { return };
@@ -374,131 +273,6 @@ impl Session {
         }
     }
 
-    fn finish_with_silence(&mut self, number: u64, now: Instant) {
-        let Some(tracked) = self.tracked.get(&number) else { return };
-        let (spec, frames) = (tracked.spec, tracked.frames);
-        // Zero bytes are silence in every format that is taken.
-        let pcm = Bytes::from(vec![0; frames * spec.bytes_per_frame()]);
-        let metadata = metadata(&spec, frames, frames, 0.0, 1.0);
-        self.finish(number, FragmentStatus::Success, Some((pcm, metadata)), None, now);
-    }
-
-    fn fail(&mut self, number: u64, stage: Stage, failure: StageFailure, now: Instant) {
-        let error =
-            FragmentError { stage, code: failure.code, message: failure.message, retryable: failure.code.retryable() };
-        self.finish(number, FragmentStatus::Failed, None, Some(error), now);
-    }
-
-    fn finish(
-        &mut self,
-        number: u64,
-        status: FragmentStatus,
-        dub: Option<(Bytes, Metadata)>,
-        error: Option<FragmentError>,
-        now: Instant,
-    ) {
-        let Some(tracked) = self.tracked.get_mut(&number) else { return };
-        tracked.finished = true;
-        let (pcm, metadata) = dub.unzip();
-        let outcome = Outcome {
-            fragment_id: tracked.fragment_id.to_string(),
-            sequence_number: number,
-            status,
-            pcm,
-            transcript: tracked.transcript.clone(),
-            translated_text: tracked.translated_text.clone(),
-            metadata,
-            timings: tracked.timings.clone(),
-            error,
-            processing: Duration::ZERO,
-            skipped: Vec::new(),
-        };
-        self.reorder.insert(number, outcome);
-        self.release(now);
-    }
-
-    /// Emits what may leave now, and completes a stream that was only waiting for that.
-    fn release(&mut self, now: Instant) {
-        // Once the stream is ending, what has not come will not come.
-        let gap_timeout = if self.state == SessionState::Ending { Duration::ZERO } else { self.settings.gap_timeout };
-        let tracked = &self.tracked;
-        let in_work = |number| tracked.get(&number).is_some_and(|tracked: &Tracked| !tracked.finished);
-        for released in self.reorder.release(now, gap_timeout, in_work) {
-            self.emit(released, now);
-        }
-        if self.state == SessionState::Ending && self.tracked.is_empty() {
-            self.complete();
-        }
-    }
-
-    fn emit(&mut self, released: Released<Outcome>, now: Instant) {
-        let Released { sequence_number, item: mut outcome, skipped } = released;
-        let accepted_at = self.tracked.remove(&sequence_number).map_or(now, |tracked| tracked.accepted_at);
-        outcome.processing = now.saturating_duration_since(accepted_at);
-        self.give_up(&skipped);
-        outcome.skipped = skipped;
-        self.statistics.record(outcome.status, outcome.processing, outcome.error.as_ref());
-        let (status, processing) = (outcome.status, outcome.processing);
-        let failure = outcome.error.as_ref().map(|error| (error.stage, error.code));
-        let fragment_id: Arc<str> = outcome.fragment_id.as_str().into();
-        self.publish(|stream_id, in_flight| LifecycleEvent::FragmentProcessed {
-            stream_id,
-            fragment_id,
-            sequence_number,
-            status,
-            processing,
-            failure,
-            in_flight,
-        });
-        let outcome = Arc::new(outcome);
-        self.send_outcome(&outcome);
-        self.keep_for_replay(outcome);
-        self.update_level();
-    }
-
-    fn give_up(&mut self, skipped: &[u64]) {
-        if skipped.is_empty() {
-            return;
-        }
-        self.given_up.extend(skipped);
-        while self.given_up.len() > GIVEN_UP_KEPT {
-            self.given_up.pop_first();
-        }
-        let stream_id = Arc::clone(&self.identity.stream_id);
-        self.effects.push(Effect::Publish(LifecycleEvent::GapSkipped { stream_id, count: skipped.len() }));
-    }
-
-    fn send_outcome(&mut self, outcome: &Outcome) {
-        if self.attached {
-            let message = outcome.message(&self.identity.stream_id, self.init.audio_encoding);
-            self.effects.push(Effect::Send(ServiceMessage::Processed(Box::new(message))));
-        }
-    }
-
-    fn keep_for_replay(&mut self, outcome: Arc<Outcome>) {
-        self.replay.push_back(outcome);
-        let mut bytes: usize = self.replay.iter().map(|outcome| outcome.bytes()).sum();
-        while self.replay.len() > self.settings.replay_results || bytes > self.settings.replay_bytes {
-            let Some(oldest) = self.replay.pop_front() else { break };
-            bytes -= oldest.bytes();
-            self.by_fragment_id.remove(oldest.fragment_id.as_str());
-        }
-    }
-
-    fn update_level(&mut self) {
-        let in_flight = self.in_flight();
-        let severity = self.settings.thresholds.severity(in_flight);
-        if severity == self.level {
-            return;
-        }
-        self.level = severity;
-        if self.attached {
-            let event = self.settings.thresholds.event(&self.identity.stream_id, severity, in_flight);
-            self.effects.push(Effect::Send(ServiceMessage::Backpressure(event)));
-        }
-        self.publish(|stream_id, in_flight| LifecycleEvent::BackpressureChanged { stream_id, severity, in_flight });
-    }
-
     /// `stream:pause`.
     pub fn pause(&mut self) {
         if self.state == SessionState::Active {
@@ -599,14 +373,5 @@ impl Session {
     fn publish(&mut self, event: impl FnOnce(Arc<str>, usize) -> LifecycleEvent) {
         let event = event(Arc::clone(&self.identity.stream_id), self.in_flight());
         self.effects.push(Effect::Publish(event));
-    }
-}
-
-fn metadata(spec: &AudioSpec, frames: usize, dubbed_frames: usize, variance: f64, speed_ratio: f64) -> Metadata {
-    Metadata {
-        original_duration_ms: spec.duration_ms(frames),
-        dubbed_duration_ms: spec.duration_ms(dubbed_frames),
-        duration_variance_percent: variance * 100.0,
-        speed_ratio,
     }
 }

@@ -1,0 +1,158 @@
+//! The way out: a finished fragment waits for its turn, is sent, counted, and kept for a worker that comes back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sts_protocol::{AudioSpec, FragmentError, FragmentStatus, Metadata, ServiceMessage, Stage};
+
+use super::{Effect, Session, SessionState, Tracked};
+use crate::events::LifecycleEvent;
+use crate::stage::StageFailure;
+use crate::stream::outcome::Outcome;
+use crate::stream::reorder::Released;
+
+/// Numbers that were given up and are remembered, so that a late one is told apart from a duplicate.
+const GIVEN_UP_KEPT: usize = 1_024;
+
+impl Session {
+    pub(super) fn finish_with_silence(&mut self, number: u64, now: Instant) {
+        let Some(tracked) = self.tracked.get(&number) else { return };
+        let (spec, frames) = (tracked.spec, tracked.frames);
+        // Zero bytes are silence in every format that is taken.
+        let pcm = Bytes::from(vec![0; frames * spec.bytes_per_frame()]);
+        let metadata = metadata(&spec, frames, frames, 0.0, 1.0);
+        self.finish(number, FragmentStatus::Success, Some((pcm, metadata)), None, now);
+    }
+
+    pub(super) fn fail(&mut self, number: u64, stage: Stage, failure: StageFailure, now: Instant) {
+        let error =
+            FragmentError { stage, code: failure.code, message: failure.message, retryable: failure.code.retryable() };
+        self.finish(number, FragmentStatus::Failed, None, Some(error), now);
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        number: u64,
+        status: FragmentStatus,
+        dub: Option<(Bytes, Metadata)>,
+        error: Option<FragmentError>,
+        now: Instant,
+    ) {
+        let Some(tracked) = self.tracked.get_mut(&number) else { return };
+        tracked.finished = true;
+        let (pcm, metadata) = dub.unzip();
+        let outcome = Outcome {
+            fragment_id: tracked.fragment_id.to_string(),
+            sequence_number: number,
+            status,
+            pcm,
+            transcript: tracked.transcript.clone(),
+            translated_text: tracked.translated_text.clone(),
+            metadata,
+            timings: tracked.timings.clone(),
+            error,
+            processing: Duration::ZERO,
+            skipped: Vec::new(),
+        };
+        self.reorder.insert(number, outcome);
+        self.release(now);
+    }
+
+    /// Emits what may leave now, and completes a stream that was only waiting for that.
+    pub(super) fn release(&mut self, now: Instant) {
+        // Once the stream is ending, what has not come will not come.
+        let gap_timeout = if self.state == SessionState::Ending { Duration::ZERO } else { self.settings.gap_timeout };
+        let tracked = &self.tracked;
+        let in_work = |number| tracked.get(&number).is_some_and(|tracked: &Tracked| !tracked.finished);
+        for released in self.reorder.release(now, gap_timeout, in_work) {
+            self.emit(released, now);
+        }
+        if self.state == SessionState::Ending && self.tracked.is_empty() {
+            self.complete();
+        }
+    }
+
+    fn emit(&mut self, released: Released<Outcome>, now: Instant) {
+        let Released { sequence_number, item: mut outcome, skipped } = released;
+        let accepted_at = self.tracked.remove(&sequence_number).map_or(now, |tracked| tracked.accepted_at);
+        outcome.processing = now.saturating_duration_since(accepted_at);
+        self.give_up(&skipped);
+        outcome.skipped = skipped;
+        self.statistics.record(outcome.status, outcome.processing, outcome.error.as_ref());
+        let (status, processing) = (outcome.status, outcome.processing);
+        let failure = outcome.error.as_ref().map(|error| (error.stage, error.code));
+        let fragment_id: Arc<str> = outcome.fragment_id.as_str().into();
+        self.publish(|stream_id, in_flight| LifecycleEvent::FragmentProcessed {
+            stream_id,
+            fragment_id,
+            sequence_number,
+            status,
+            processing,
+            failure,
+            in_flight,
+        });
+        let outcome = Arc::new(outcome);
+        self.send_outcome(&outcome);
+        self.keep_for_replay(outcome);
+        self.update_level();
+    }
+
+    fn give_up(&mut self, skipped: &[u64]) {
+        if skipped.is_empty() {
+            return;
+        }
+        self.given_up.extend(skipped);
+        while self.given_up.len() > GIVEN_UP_KEPT {
+            self.given_up.pop_first();
+        }
+        let stream_id = Arc::clone(&self.identity.stream_id);
+        self.effects.push(Effect::Publish(LifecycleEvent::GapSkipped { stream_id, count: skipped.len() }));
+    }
+
+    pub(super) fn send_outcome(&mut self, outcome: &Outcome) {
+        if self.attached {
+            let message = outcome.message(&self.identity.stream_id, self.init.audio_encoding);
+            self.effects.push(Effect::Send(ServiceMessage::Processed(Box::new(message))));
+        }
+    }
+
+    fn keep_for_replay(&mut self, outcome: Arc<Outcome>) {
+        self.replay.push_back(outcome);
+        let mut bytes: usize = self.replay.iter().map(|outcome| outcome.bytes()).sum();
+        while self.replay.len() > self.settings.replay_results || bytes > self.settings.replay_bytes {
+            let Some(oldest) = self.replay.pop_front() else { break };
+            bytes -= oldest.bytes();
+            self.by_fragment_id.remove(oldest.fragment_id.as_str());
+        }
+    }
+
+    pub(super) fn update_level(&mut self) {
+        let in_flight = self.in_flight();
+        let severity = self.settings.thresholds.severity(in_flight);
+        if severity == self.level {
+            return;
+        }
+        self.level = severity;
+        if self.attached {
+            let event = self.settings.thresholds.event(&self.identity.stream_id, severity, in_flight);
+            self.effects.push(Effect::Send(ServiceMessage::Backpressure(event)));
+        }
+        self.publish(|stream_id, in_flight| LifecycleEvent::BackpressureChanged { stream_id, severity, in_flight });
+    }
+}
+
+pub(super) fn metadata(
+    spec: &AudioSpec,
+    frames: usize,
+    dubbed_frames: usize,
+    variance: f64,
+    speed_ratio: f64,
+) -> Metadata {
+    Metadata {
+        original_duration_ms: spec.duration_ms(frames),
+        dubbed_duration_ms: spec.duration_ms(dubbed_frames),
+        duration_variance_percent: variance * 100.0,
+        speed_ratio,
+    }
+}
