@@ -130,7 +130,7 @@ fn library(names: &[&str]) -> Result<Library, EngineError> {
     let mut first_error = None;
     for name in names {
         // SAFETY: the library's initialisers do nothing but set up its tables.
-        match unsafe { Library::new(name) } {
+        match unsafe { Library::new(*name) } {
             Ok(library) => return Ok(library),
             Err(error) => first_error = first_error.or(Some(error)),
         }
