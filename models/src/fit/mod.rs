@@ -119,17 +119,22 @@ pub fn unhurried(rhythm: &Rhythm, grid: Grid) -> Plan {
 
 fn check(rhythm: &Rhythm, slot: &SpeechSlot, (slowest, fastest): (f64, f64)) -> Result<(), EngineError> {
     let invalid = |what: &str| Err(EngineError::InvalidInput(what.to_owned()));
-    if !(slowest > 0.0 && slowest <= fastest && fastest.is_finite()) {
+    if !(is_positive(slowest) && slowest <= fastest && fastest.is_finite()) {
         return invalid("speed bounds that are not a range of positive numbers");
     }
     let times = [slot.duration_ms, slot.speech_start_ms, slot.speech_end_ms];
     if times.iter().any(|time| !time.is_finite()) || slot.duration_ms <= 0.0 {
         return invalid("a slot without a length, or with times that are not numbers");
     }
-    if rhythm.heard.is_empty() || rhythm.heard.end > rhythm.durations.len() || !(rhythm.natural() > 0.0) {
+    if rhythm.heard.is_empty() || rhythm.heard.end > rhythm.durations.len() || !is_positive(rhythm.natural()) {
         return invalid("an utterance in which nothing is heard");
     }
     Ok(())
+}
+
+/// False for what is not a number, too.
+fn is_positive(value: f64) -> bool {
+    value > 0.0
 }
 
 /// `words` frames for what is heard; what stands around it keeps its own length.

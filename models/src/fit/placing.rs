@@ -50,7 +50,7 @@ pub fn heard(samples: &[f32]) -> Option<(usize, usize)> {
         .map(|stretch| stretch.iter().map(|sample| sample * sample).sum::<f32>() / STRETCH as f32)
         .collect();
     let loudest = power.iter().copied().fold(0.0, f32::max);
-    if !(loudest > 0.0) {
+    if loudest == 0.0 {
         return None;
     }
     let threshold = loudest * SILENCE * SILENCE;

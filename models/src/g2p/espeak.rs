@@ -69,7 +69,7 @@ struct Espeak {
 
 impl Espeak {
     fn open() -> Result<Self, EngineError> {
-        let library = Self::library()?;
+        let library = library(&NAMES)?;
         // SAFETY: the three signatures are those of the header speak_lib.h, unchanged since version 1.49.
         let (initialize, set_voice_by_name, text_to_phonemes) = unsafe {
             (
@@ -86,19 +86,6 @@ impl Espeak {
             ));
         }
         Ok(Self { set_voice_by_name, text_to_phonemes, voice: String::new(), _library: library })
-    }
-
-    fn library() -> Result<Library, EngineError> {
-        let mut first_error = None;
-        for name in NAMES {
-            // SAFETY: the library's initialisers do nothing but set up its tables.
-            match unsafe { Library::new(name) } {
-                Ok(library) => return Ok(library),
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
-        }
-        let reason = first_error.map(|error| error.to_string()).unwrap_or_default();
-        Err(EngineError::Unavailable(format!("espeak-ng cannot be loaded: install Debian's libespeak-ng1 ({reason})")))
     }
 
     fn use_voice(&mut self, voice: &str) -> Result<(), EngineError> {
@@ -138,13 +125,34 @@ impl Espeak {
     }
 }
 
+/// The first of these libraries that can be opened.
+fn library(names: &[&str]) -> Result<Library, EngineError> {
+    let mut first_error = None;
+    for name in names {
+        // SAFETY: the library's initialisers do nothing but set up its tables.
+        match unsafe { Library::new(*name) } {
+            Ok(library) => return Ok(library),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    let reason = first_error.map(|error| error.to_string()).unwrap_or_default();
+    Err(EngineError::Unavailable(format!("espeak-ng cannot be loaded: install Debian's libespeak-ng1 ({reason})")))
+}
+
 fn foreign(error: libloading::Error) -> EngineError {
     EngineError::Unavailable(format!("libespeak-ng is not the library that was expected: {error}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::tidy;
+    use super::{library, tidy};
+    use crate::engine::EngineError;
+
+    #[test]
+    fn a_missing_library_is_named_with_its_package() {
+        let missing = library(&["libthere-is-no-such-thing.so.1"]);
+        assert!(matches!(missing, Err(EngineError::Unavailable(what)) if what.contains("libespeak-ng1")));
+    }
 
     #[test]
     fn marks_of_language_switches_vanish() {

@@ -3,6 +3,7 @@
 
 use tch::{Kind, Tensor};
 
+use super::fused::{self, Activation};
 use super::layers::{Conv1d, ConvTranspose1d, Linear, Walk};
 use super::weights::Weights;
 use crate::engine::EngineError;
@@ -14,7 +15,7 @@ pub const STYLE: i64 = 128;
 pub const EPSILON: f64 = 1e-5;
 
 /// Slope of the rectifier in the residual blocks for negative values.
-const LEAK: f64 = 0.2;
+const LEAK: f32 = 0.2;
 
 /// Normalises each channel over time, then scales and shifts it by what the style says.
 pub struct AdaIn {
@@ -35,13 +36,53 @@ impl AdaIn {
         Ok((scale, both.f_narrow(1, channels, channels)?))
     }
 
-    /// `[batch, channels, time]` to the same shape, in float32.
-    pub fn forward(&self, input: &Tensor, style: &Tensor) -> Result<Tensor, EngineError> {
+    /// `[batch, channels, time]`, normalised, bent by the style and put through an activation, in `kind`. `rates` are
+    /// those of [`Activation::Snake`].
+    pub fn forward(
+        &self,
+        input: &Tensor,
+        style: &Tensor,
+        activation: Activation,
+        rates: &Rates,
+        kind: Kind,
+    ) -> Result<Tensor, EngineError> {
         let (scale, shift) = self.modulation(style)?;
+        if fused::takes(input, kind) {
+            return fused::modulate(input, [&scale, &shift], activation, &rates.values, kind);
+        }
         let none = None::<&Tensor>;
         let wide = input.f_to_kind(Kind::Float)?;
         let normal = wide.f_instance_norm(none, none, none, none, true, 0.1, EPSILON, true)?;
-        Ok(shift.f_addcmul(&scale, &normal)?)
+        let bent = shift.f_addcmul(&scale, &normal)?;
+        let activated = match activation {
+            Activation::Leaky(slope) => leaky(&bent, f64::from(slope))?,
+            Activation::Snake => {
+                let wave = bent.f_mul(&rates.tensor)?.f_sin()?.f_square()?;
+                bent.f_add(&wave.f_div(&rates.tensor)?)?
+            }
+        };
+        Ok(activated.f_to_kind(kind)?)
+    }
+}
+
+/// How fast the wave of [`Activation::Snake`] runs in each channel.
+pub struct Rates {
+    /// `[1, channels, 1]`, where the network is.
+    tensor: Tensor,
+    /// The same numbers.
+    values: Vec<f32>,
+}
+
+impl Rates {
+    /// Of a tensor `[1, channels, 1]`.
+    pub fn new(tensor: Tensor) -> Result<Self, EngineError> {
+        let values = Vec::<f32>::try_from(tensor.f_to_device(tch::Device::Cpu)?.f_reshape([-1])?)?;
+        Ok(Self { tensor, values })
+    }
+
+    /// For an activation that has none.
+    pub fn none() -> Self {
+        Self { tensor: Tensor::new(), values: Vec::new() }
     }
 }
 
@@ -60,6 +101,7 @@ pub struct StyledBlock {
     convolutions: [Conv1d; 2],
     doubling: Option<ConvTranspose1d>,
     shortcut: Option<Conv1d>,
+    kind: Kind,
 }
 
 impl StyledBlock {
@@ -95,17 +137,21 @@ impl StyledBlock {
             ],
             doubling,
             shortcut,
+            kind,
         })
     }
 
     /// `[batch, input, time]` to `[batch, output, time or 2 · time]`, float32.
     pub fn forward(&self, input: &Tensor, style: &Tensor) -> Result<Tensor, EngineError> {
-        let mut residual = leaky(&self.norms[0].forward(input, style)?, LEAK)?;
-        if let Some(doubling) = &self.doubling {
-            residual = doubling.forward(&residual)?;
-        }
+        let bend = |norm: &AdaIn, signal: &Tensor, kind: Kind| {
+            norm.forward(signal, style, Activation::Leaky(LEAK), &Rates::none(), kind)
+        };
+        let mut residual = match &self.doubling {
+            Some(doubling) => doubling.forward(&bend(&self.norms[0], input, Kind::Float)?)?,
+            None => bend(&self.norms[0], input, self.kind)?,
+        };
         residual = self.convolutions[0].forward(&residual)?;
-        residual = leaky(&self.norms[1].forward(&residual, style)?, LEAK)?;
+        residual = bend(&self.norms[1], &residual, self.kind)?;
         residual = self.convolutions[1].forward(&residual)?.f_to_kind(Kind::Float)?;
         let sum = residual.f_add(&self.shortcut(input)?)?;
         Ok(sum.f_mul_scalar(std::f64::consts::FRAC_1_SQRT_2)?)

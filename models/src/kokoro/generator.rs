@@ -3,8 +3,9 @@
 
 use tch::{Kind, Tensor};
 
-use super::adain::{AdaIn, leaky};
+use super::adain::{AdaIn, Rates, leaky};
 use super::excitation::{Excitation, Noise};
+use super::fused::Activation;
 use super::layers::{Conv1d, ConvTranspose1d, Walk};
 use super::spectrum::{BINS, Spectrum};
 use super::weights::Weights;
@@ -150,9 +151,9 @@ impl SnakeBlock {
 /// Normalisation, Snake, convolution.
 struct SnakeConv {
     norm: AdaIn,
-    /// How fast the activation's wave runs in each channel, `[1, channels, 1]`.
-    rate: Tensor,
+    rates: Rates,
     convolution: Conv1d,
+    kind: Kind,
 }
 
 impl SnakeConv {
@@ -168,14 +169,14 @@ impl SnakeConv {
         let convolution = format!("{block}.convs{half}.{layer}");
         Ok(Self {
             norm: AdaIn::take(weights, &format!("{block}.adain{half}.{layer}"), channels)?,
-            rate: weights.take(&format!("{block}.alpha{half}.{layer}"), &[1, channels, 1])?,
+            rates: Rates::new(weights.take(&format!("{block}.alpha{half}.{layer}"), &[1, channels, 1])?)?,
+            kind,
             convolution: Conv1d::take(weights, &convolution, channels, channels, walk)?.in_kind(kind)?,
         })
     }
 
     fn forward(&self, input: &Tensor, style: &Tensor) -> Result<Tensor, EngineError> {
-        let normal = self.norm.forward(input, style)?;
-        let wave = normal.f_mul(&self.rate)?.f_sin()?.f_square()?;
-        self.convolution.forward(&normal.f_add(&wave.f_div(&self.rate)?)?)
+        let bent = self.norm.forward(input, style, Activation::Snake, &self.rates, self.kind)?;
+        self.convolution.forward(&bent)
     }
 }

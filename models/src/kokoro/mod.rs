@@ -3,6 +3,7 @@
 pub mod adain;
 pub mod decoder;
 pub mod excitation;
+pub mod fused;
 pub mod generator;
 pub mod layers;
 pub mod network;

@@ -73,7 +73,7 @@ impl KokoroSynthesizer {
     /// [`EngineError::Unavailable`] when a file is missing or broken; a libtorch failure when the weights do not
     /// fit the device.
     pub fn load(dir: &Path, device: Device, options: KokoroOptions) -> Result<Self, EngineError> {
-        if !(options.gain > 0.0) {
+        if options.gain.is_nan() || options.gain <= 0.0 {
             return Err(EngineError::InvalidInput("the gain must be positive".to_owned()));
         }
         let _no_grad = tch::no_grad_guard();

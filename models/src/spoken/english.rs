@@ -1,6 +1,6 @@
 //! English.
 
-use super::grammar::{Abbreviation, Gender, Grammar, Noun, Words};
+use super::grammar::{Gender, Grammar, Words, closing, masculine, short};
 
 /// English; dates with the month first, as in the United States.
 pub struct English;
@@ -36,14 +36,14 @@ impl Grammar for English {
         &WORDS
     }
 
-    fn cardinal(&self, number: u64, gender: Gender) -> String {
+    fn cardinal(&self, number: u64, _gender: Gender) -> String {
         if let Some((scale, name)) = SCALES.into_iter().find(|(scale, _)| number >= *scale) {
-            let count = self.cardinal(number / scale, gender);
+            let count = self.cardinal(number / scale, Gender::Alone);
             return join(&[&count, name, &self.rest(number % scale)]);
         }
         match number {
             100.. => join(&[SMALL[(number / 100) as usize], "hundred", &self.rest(number % 100)]),
-            20.. if number % 10 == 0 => TENS[(number / 10) as usize].to_owned(),
+            20.. if number.is_multiple_of(10) => TENS[(number / 10) as usize].to_owned(),
             20.. => format!("{}-{}", TENS[(number / 10) as usize], SMALL[(number % 10) as usize]),
             _ => SMALL[number as usize].to_owned(),
         }
@@ -125,18 +125,6 @@ fn join(words: &[&str]) -> String {
     words.iter().filter(|word| !word.is_empty()).copied().collect::<Vec<_>>().join(" ")
 }
 
-const fn unit(sign: &'static str, one: &'static str, many: &'static str) -> Noun {
-    Noun { sign, one, many, gender: Gender::Masculine }
-}
-
-const fn short(short: &'static str, long: &'static str) -> Abbreviation {
-    Abbreviation { short, long, closes: false }
-}
-
-const fn closing(short: &'static str, long: &'static str) -> Abbreviation {
-    Abbreviation { short, long, closes: true }
-}
-
 static WORDS: Words = Words {
     decimal_mark: '.',
     group_mark: ',',
@@ -173,59 +161,59 @@ static WORDS: Words = Words {
     before_roman: &["war", "chapter", "part", "volume", "act", "book", "type", "phase", "title"],
     after_roman: &[],
     units: &[
-        unit("km", "kilometer", "kilometers"),
-        unit("m", "meter", "meters"),
-        unit("cm", "centimeter", "centimeters"),
-        unit("mm", "millimeter", "millimeters"),
-        unit("km/h", "kilometer per hour", "kilometers per hour"),
-        unit("mph", "mile per hour", "miles per hour"),
-        unit("m/s", "meter per second", "meters per second"),
-        unit("kg", "kilogram", "kilograms"),
-        unit("g", "gram", "grams"),
-        unit("mg", "milligram", "milligrams"),
-        unit("lb", "pound", "pounds"),
-        unit("lbs", "pound", "pounds"),
-        unit("oz", "ounce", "ounces"),
-        unit("ft", "foot", "feet"),
-        unit("mi", "mile", "miles"),
-        unit("l", "liter", "liters"),
-        unit("L", "liter", "liters"),
-        unit("ml", "milliliter", "milliliters"),
-        unit("°C", "degree Celsius", "degrees Celsius"),
-        unit("ºC", "degree Celsius", "degrees Celsius"),
-        unit("°F", "degree Fahrenheit", "degrees Fahrenheit"),
-        unit("°", "degree", "degrees"),
-        unit("m²", "square meter", "square meters"),
-        unit("km²", "square kilometer", "square kilometers"),
-        unit("m³", "cubic meter", "cubic meters"),
-        unit("kW", "kilowatt", "kilowatts"),
-        unit("MW", "megawatt", "megawatts"),
-        unit("GW", "gigawatt", "gigawatts"),
-        unit("W", "watt", "watts"),
-        unit("kWh", "kilowatt hour", "kilowatt hours"),
-        unit("KB", "kilobyte", "kilobytes"),
-        unit("MB", "megabyte", "megabytes"),
-        unit("GB", "gigabyte", "gigabytes"),
-        unit("TB", "terabyte", "terabytes"),
-        unit("Hz", "hertz", "hertz"),
-        unit("kHz", "kilohertz", "kilohertz"),
-        unit("MHz", "megahertz", "megahertz"),
-        unit("GHz", "gigahertz", "gigahertz"),
-        unit("h", "hour", "hours"),
-        unit("min", "minute", "minutes"),
-        unit("s", "second", "seconds"),
-        unit("ms", "millisecond", "milliseconds"),
+        masculine("km", "kilometer", "kilometers"),
+        masculine("m", "meter", "meters"),
+        masculine("cm", "centimeter", "centimeters"),
+        masculine("mm", "millimeter", "millimeters"),
+        masculine("km/h", "kilometer per hour", "kilometers per hour"),
+        masculine("mph", "mile per hour", "miles per hour"),
+        masculine("m/s", "meter per second", "meters per second"),
+        masculine("kg", "kilogram", "kilograms"),
+        masculine("g", "gram", "grams"),
+        masculine("mg", "milligram", "milligrams"),
+        masculine("lb", "pound", "pounds"),
+        masculine("lbs", "pound", "pounds"),
+        masculine("oz", "ounce", "ounces"),
+        masculine("ft", "foot", "feet"),
+        masculine("mi", "mile", "miles"),
+        masculine("l", "liter", "liters"),
+        masculine("L", "liter", "liters"),
+        masculine("ml", "milliliter", "milliliters"),
+        masculine("°C", "degree Celsius", "degrees Celsius"),
+        masculine("ºC", "degree Celsius", "degrees Celsius"),
+        masculine("°F", "degree Fahrenheit", "degrees Fahrenheit"),
+        masculine("°", "degree", "degrees"),
+        masculine("m²", "square meter", "square meters"),
+        masculine("km²", "square kilometer", "square kilometers"),
+        masculine("m³", "cubic meter", "cubic meters"),
+        masculine("kW", "kilowatt", "kilowatts"),
+        masculine("MW", "megawatt", "megawatts"),
+        masculine("GW", "gigawatt", "gigawatts"),
+        masculine("W", "watt", "watts"),
+        masculine("kWh", "kilowatt hour", "kilowatt hours"),
+        masculine("KB", "kilobyte", "kilobytes"),
+        masculine("MB", "megabyte", "megabytes"),
+        masculine("GB", "gigabyte", "gigabytes"),
+        masculine("TB", "terabyte", "terabytes"),
+        masculine("Hz", "hertz", "hertz"),
+        masculine("kHz", "kilohertz", "kilohertz"),
+        masculine("MHz", "megahertz", "megahertz"),
+        masculine("GHz", "gigahertz", "gigahertz"),
+        masculine("h", "hour", "hours"),
+        masculine("min", "minute", "minutes"),
+        masculine("s", "second", "seconds"),
+        masculine("ms", "millisecond", "milliseconds"),
     ],
     currencies: &[
-        unit("€", "euro", "euros"),
-        unit("EUR", "euro", "euros"),
-        unit("$", "dollar", "dollars"),
-        unit("US$", "dollar", "dollars"),
-        unit("USD", "dollar", "dollars"),
-        unit("£", "pound", "pounds"),
-        unit("GBP", "pound", "pounds"),
-        unit("¥", "yen", "yen"),
-        unit("R$", "real", "reais"),
+        masculine("€", "euro", "euros"),
+        masculine("EUR", "euro", "euros"),
+        masculine("$", "dollar", "dollars"),
+        masculine("US$", "dollar", "dollars"),
+        masculine("USD", "dollar", "dollars"),
+        masculine("£", "pound", "pounds"),
+        masculine("GBP", "pound", "pounds"),
+        masculine("¥", "yen", "yen"),
+        masculine("R$", "real", "reais"),
     ],
     abbreviations: &[
         short("Dr.", "Doctor"),

@@ -1,6 +1,6 @@
 //! French.
 
-use super::grammar::{Abbreviation, Gender, Grammar, Noun, Words};
+use super::grammar::{Gender, Grammar, Words, closing, feminine, masculine, short};
 
 /// French of France.
 pub struct French;
@@ -120,22 +120,6 @@ fn below_hundred(number: u64, gender: Gender) -> String {
     }
 }
 
-const fn unit(sign: &'static str, one: &'static str, many: &'static str) -> Noun {
-    Noun { sign, one, many, gender: Gender::Masculine }
-}
-
-const fn unit_f(sign: &'static str, one: &'static str, many: &'static str) -> Noun {
-    Noun { sign, one, many, gender: Gender::Feminine }
-}
-
-const fn short(short: &'static str, long: &'static str) -> Abbreviation {
-    Abbreviation { short, long, closes: false }
-}
-
-const fn closing(short: &'static str, long: &'static str) -> Abbreviation {
-    Abbreviation { short, long, closes: true }
-}
-
 static WORDS: Words = Words {
     decimal_mark: ',',
     group_mark: '.',
@@ -211,56 +195,56 @@ static WORDS: Words = Words {
         ("édition", Gender::Feminine),
     ],
     units: &[
-        unit("km", "kilomètre", "kilomètres"),
-        unit("m", "mètre", "mètres"),
-        unit("cm", "centimètre", "centimètres"),
-        unit("mm", "millimètre", "millimètres"),
-        unit("km/h", "kilomètre heure", "kilomètres heure"),
-        unit("m/s", "mètre par seconde", "mètres par seconde"),
-        unit("kg", "kilo", "kilos"),
-        unit("g", "gramme", "grammes"),
-        unit("mg", "milligramme", "milligrammes"),
-        unit_f("t", "tonne", "tonnes"),
-        unit("l", "litre", "litres"),
-        unit("L", "litre", "litres"),
-        unit("ml", "millilitre", "millilitres"),
-        unit("°C", "degré", "degrés"),
-        unit("ºC", "degré", "degrés"),
-        unit("°", "degré", "degrés"),
-        unit("°F", "degré Fahrenheit", "degrés Fahrenheit"),
-        unit("m²", "mètre carré", "mètres carrés"),
-        unit("km²", "kilomètre carré", "kilomètres carrés"),
-        unit("m³", "mètre cube", "mètres cubes"),
-        unit("ha", "hectare", "hectares"),
-        unit("kW", "kilowatt", "kilowatts"),
-        unit("MW", "mégawatt", "mégawatts"),
-        unit("GW", "gigawatt", "gigawatts"),
-        unit("W", "watt", "watts"),
-        unit("kWh", "kilowattheure", "kilowattheures"),
-        unit("Ko", "kilooctet", "kilooctets"),
-        unit("Mo", "mégaoctet", "mégaoctets"),
-        unit("Go", "gigaoctet", "gigaoctets"),
-        unit("GB", "gigaoctet", "gigaoctets"),
-        unit("MB", "mégaoctet", "mégaoctets"),
-        unit("Hz", "hertz", "hertz"),
-        unit("kHz", "kilohertz", "kilohertz"),
-        unit("MHz", "mégahertz", "mégahertz"),
-        unit("GHz", "gigahertz", "gigahertz"),
-        unit_f("h", "heure", "heures"),
-        unit_f("min", "minute", "minutes"),
-        unit_f("s", "seconde", "secondes"),
-        unit_f("ms", "milliseconde", "millisecondes"),
+        masculine("km", "kilomètre", "kilomètres"),
+        masculine("m", "mètre", "mètres"),
+        masculine("cm", "centimètre", "centimètres"),
+        masculine("mm", "millimètre", "millimètres"),
+        masculine("km/h", "kilomètre heure", "kilomètres heure"),
+        masculine("m/s", "mètre par seconde", "mètres par seconde"),
+        masculine("kg", "kilo", "kilos"),
+        masculine("g", "gramme", "grammes"),
+        masculine("mg", "milligramme", "milligrammes"),
+        feminine("t", "tonne", "tonnes"),
+        masculine("l", "litre", "litres"),
+        masculine("L", "litre", "litres"),
+        masculine("ml", "millilitre", "millilitres"),
+        masculine("°C", "degré", "degrés"),
+        masculine("ºC", "degré", "degrés"),
+        masculine("°", "degré", "degrés"),
+        masculine("°F", "degré Fahrenheit", "degrés Fahrenheit"),
+        masculine("m²", "mètre carré", "mètres carrés"),
+        masculine("km²", "kilomètre carré", "kilomètres carrés"),
+        masculine("m³", "mètre cube", "mètres cubes"),
+        masculine("ha", "hectare", "hectares"),
+        masculine("kW", "kilowatt", "kilowatts"),
+        masculine("MW", "mégawatt", "mégawatts"),
+        masculine("GW", "gigawatt", "gigawatts"),
+        masculine("W", "watt", "watts"),
+        masculine("kWh", "kilowattheure", "kilowattheures"),
+        masculine("Ko", "kilooctet", "kilooctets"),
+        masculine("Mo", "mégaoctet", "mégaoctets"),
+        masculine("Go", "gigaoctet", "gigaoctets"),
+        masculine("GB", "gigaoctet", "gigaoctets"),
+        masculine("MB", "mégaoctet", "mégaoctets"),
+        masculine("Hz", "hertz", "hertz"),
+        masculine("kHz", "kilohertz", "kilohertz"),
+        masculine("MHz", "mégahertz", "mégahertz"),
+        masculine("GHz", "gigahertz", "gigahertz"),
+        feminine("h", "heure", "heures"),
+        feminine("min", "minute", "minutes"),
+        feminine("s", "seconde", "secondes"),
+        feminine("ms", "milliseconde", "millisecondes"),
     ],
     currencies: &[
-        unit("€", "euro", "euros"),
-        unit("EUR", "euro", "euros"),
-        unit("$", "dollar", "dollars"),
-        unit("US$", "dollar", "dollars"),
-        unit("USD", "dollar", "dollars"),
-        unit_f("£", "livre", "livres"),
-        unit_f("GBP", "livre", "livres"),
-        unit("¥", "yen", "yens"),
-        unit("R$", "réal", "réaux"),
+        masculine("€", "euro", "euros"),
+        masculine("EUR", "euro", "euros"),
+        masculine("$", "dollar", "dollars"),
+        masculine("US$", "dollar", "dollars"),
+        masculine("USD", "dollar", "dollars"),
+        feminine("£", "livre", "livres"),
+        feminine("GBP", "livre", "livres"),
+        masculine("¥", "yen", "yens"),
+        masculine("R$", "réal", "réaux"),
     ],
     abbreviations: &[
         short("M.", "monsieur"),

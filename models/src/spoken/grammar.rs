@@ -33,6 +33,26 @@ pub struct Abbreviation {
     pub closes: bool,
 }
 
+/// A unit or a currency of masculine gender; also for languages without genders.
+pub(super) const fn masculine(sign: &'static str, one: &'static str, many: &'static str) -> Noun {
+    Noun { sign, one, many, gender: Gender::Masculine }
+}
+
+/// A unit or a currency of feminine gender.
+pub(super) const fn feminine(sign: &'static str, one: &'static str, many: &'static str) -> Noun {
+    Noun { sign, one, many, gender: Gender::Feminine }
+}
+
+/// A short form inside a sentence.
+pub(super) const fn short(short: &'static str, long: &'static str) -> Abbreviation {
+    Abbreviation { short, long, closes: false }
+}
+
+/// A short form that may end a sentence.
+pub(super) const fn closing(short: &'static str, long: &'static str) -> Abbreviation {
+    Abbreviation { short, long, closes: true }
+}
+
 /// The fixed words of a language.
 pub struct Words {
     /// Between the whole and the fraction: `,` or `.`.

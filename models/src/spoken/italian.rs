@@ -1,6 +1,6 @@
 //! Italian.
 
-use super::grammar::{Abbreviation, Gender, Grammar, Noun, Words};
+use super::grammar::{Gender, Grammar, Words, closing, feminine, masculine, short};
 
 /// Italian.
 pub struct Italian;
@@ -110,7 +110,7 @@ fn below_thousand(number: u64, gender: Gender) -> String {
         1 => "cento".to_owned(),
         count => format!("{}cento", SMALL[count as usize]),
     };
-    if number % 100 == 0 { hundred } else { hundred + &below_hundred(number % 100, Gender::Alone) }
+    if number.is_multiple_of(100) { hundred } else { hundred + &below_hundred(number % 100, Gender::Alone) }
 }
 
 fn below_hundred(number: u64, gender: Gender) -> String {
@@ -129,22 +129,6 @@ fn below_hundred(number: u64, gender: Gender) -> String {
         (_, 3) => format!("{ten}tré"),
         (_, one) => format!("{ten}{}", SMALL[one as usize]),
     }
-}
-
-const fn unit(sign: &'static str, one: &'static str, many: &'static str) -> Noun {
-    Noun { sign, one, many, gender: Gender::Masculine }
-}
-
-const fn unit_f(sign: &'static str, one: &'static str, many: &'static str) -> Noun {
-    Noun { sign, one, many, gender: Gender::Feminine }
-}
-
-const fn short(short: &'static str, long: &'static str) -> Abbreviation {
-    Abbreviation { short, long, closes: false }
-}
-
-const fn closing(short: &'static str, long: &'static str) -> Abbreviation {
-    Abbreviation { short, long, closes: true }
 }
 
 static WORDS: Words = Words {
@@ -221,54 +205,54 @@ static WORDS: Words = Words {
         ("guerra", Gender::Feminine),
     ],
     units: &[
-        unit("km", "chilometro", "chilometri"),
-        unit("m", "metro", "metri"),
-        unit("cm", "centimetro", "centimetri"),
-        unit("mm", "millimetro", "millimetri"),
-        unit("km/h", "chilometro orario", "chilometri orari"),
-        unit("m/s", "metro al secondo", "metri al secondo"),
-        unit("kg", "chilo", "chili"),
-        unit("g", "grammo", "grammi"),
-        unit("mg", "milligrammo", "milligrammi"),
-        unit_f("t", "tonnellata", "tonnellate"),
-        unit("l", "litro", "litri"),
-        unit("L", "litro", "litri"),
-        unit("ml", "millilitro", "millilitri"),
-        unit("°C", "grado", "gradi"),
-        unit("ºC", "grado", "gradi"),
-        unit("°F", "grado Fahrenheit", "gradi Fahrenheit"),
-        unit("m²", "metro quadrato", "metri quadrati"),
-        unit("mq", "metro quadrato", "metri quadrati"),
-        unit("km²", "chilometro quadrato", "chilometri quadrati"),
-        unit("m³", "metro cubo", "metri cubi"),
-        unit("ha", "ettaro", "ettari"),
-        unit("kW", "chilowatt", "chilowatt"),
-        unit("MW", "megawatt", "megawatt"),
-        unit("GW", "gigawatt", "gigawatt"),
-        unit("W", "watt", "watt"),
-        unit("kWh", "chilowattora", "chilowattora"),
-        unit("MB", "megabyte", "megabyte"),
-        unit("GB", "gigabyte", "gigabyte"),
-        unit("TB", "terabyte", "terabyte"),
-        unit("Hz", "hertz", "hertz"),
-        unit("kHz", "chilohertz", "chilohertz"),
-        unit("MHz", "megahertz", "megahertz"),
-        unit("GHz", "gigahertz", "gigahertz"),
-        unit_f("h", "ora", "ore"),
-        unit("min", "minuto", "minuti"),
-        unit("s", "secondo", "secondi"),
-        unit("ms", "millisecondo", "millisecondi"),
+        masculine("km", "chilometro", "chilometri"),
+        masculine("m", "metro", "metri"),
+        masculine("cm", "centimetro", "centimetri"),
+        masculine("mm", "millimetro", "millimetri"),
+        masculine("km/h", "chilometro orario", "chilometri orari"),
+        masculine("m/s", "metro al secondo", "metri al secondo"),
+        masculine("kg", "chilo", "chili"),
+        masculine("g", "grammo", "grammi"),
+        masculine("mg", "milligrammo", "milligrammi"),
+        feminine("t", "tonnellata", "tonnellate"),
+        masculine("l", "litro", "litri"),
+        masculine("L", "litro", "litri"),
+        masculine("ml", "millilitro", "millilitri"),
+        masculine("°C", "grado", "gradi"),
+        masculine("ºC", "grado", "gradi"),
+        masculine("°F", "grado Fahrenheit", "gradi Fahrenheit"),
+        masculine("m²", "metro quadrato", "metri quadrati"),
+        masculine("mq", "metro quadrato", "metri quadrati"),
+        masculine("km²", "chilometro quadrato", "chilometri quadrati"),
+        masculine("m³", "metro cubo", "metri cubi"),
+        masculine("ha", "ettaro", "ettari"),
+        masculine("kW", "chilowatt", "chilowatt"),
+        masculine("MW", "megawatt", "megawatt"),
+        masculine("GW", "gigawatt", "gigawatt"),
+        masculine("W", "watt", "watt"),
+        masculine("kWh", "chilowattora", "chilowattora"),
+        masculine("MB", "megabyte", "megabyte"),
+        masculine("GB", "gigabyte", "gigabyte"),
+        masculine("TB", "terabyte", "terabyte"),
+        masculine("Hz", "hertz", "hertz"),
+        masculine("kHz", "chilohertz", "chilohertz"),
+        masculine("MHz", "megahertz", "megahertz"),
+        masculine("GHz", "gigahertz", "gigahertz"),
+        feminine("h", "ora", "ore"),
+        masculine("min", "minuto", "minuti"),
+        masculine("s", "secondo", "secondi"),
+        masculine("ms", "millisecondo", "millisecondi"),
     ],
     currencies: &[
-        unit("€", "euro", "euro"),
-        unit("EUR", "euro", "euro"),
-        unit("$", "dollaro", "dollari"),
-        unit("US$", "dollaro", "dollari"),
-        unit("USD", "dollaro", "dollari"),
-        unit_f("£", "sterlina", "sterline"),
-        unit_f("GBP", "sterlina", "sterline"),
-        unit("¥", "yen", "yen"),
-        unit("R$", "real", "real"),
+        masculine("€", "euro", "euro"),
+        masculine("EUR", "euro", "euro"),
+        masculine("$", "dollaro", "dollari"),
+        masculine("US$", "dollaro", "dollari"),
+        masculine("USD", "dollaro", "dollari"),
+        feminine("£", "sterlina", "sterline"),
+        feminine("GBP", "sterlina", "sterline"),
+        masculine("¥", "yen", "yen"),
+        masculine("R$", "real", "real"),
     ],
     abbreviations: &[
         short("Sig.", "signor"),

@@ -1,6 +1,6 @@
 //! Portuguese.
 
-use super::grammar::{Abbreviation, Gender, Grammar, Noun, Words};
+use super::grammar::{Gender, Grammar, Words, closing, feminine, masculine, short};
 
 /// Portuguese of Brazil.
 pub struct Portuguese;
@@ -173,22 +173,6 @@ fn below_hundred(number: u64, gender: Gender) -> String {
     }
 }
 
-const fn unit(sign: &'static str, one: &'static str, many: &'static str) -> Noun {
-    Noun { sign, one, many, gender: Gender::Masculine }
-}
-
-const fn unit_f(sign: &'static str, one: &'static str, many: &'static str) -> Noun {
-    Noun { sign, one, many, gender: Gender::Feminine }
-}
-
-const fn short(short: &'static str, long: &'static str) -> Abbreviation {
-    Abbreviation { short, long, closes: false }
-}
-
-const fn closing(short: &'static str, long: &'static str) -> Abbreviation {
-    Abbreviation { short, long, closes: true }
-}
-
 static WORDS: Words = Words {
     decimal_mark: ',',
     group_mark: '.',
@@ -261,53 +245,53 @@ static WORDS: Words = Words {
         ("congresso", Gender::Masculine),
     ],
     units: &[
-        unit("km", "quilômetro", "quilômetros"),
-        unit("m", "metro", "metros"),
-        unit("cm", "centímetro", "centímetros"),
-        unit("mm", "milímetro", "milímetros"),
-        unit("km/h", "quilômetro por hora", "quilômetros por hora"),
-        unit("m/s", "metro por segundo", "metros por segundo"),
-        unit("kg", "quilo", "quilos"),
-        unit("g", "grama", "gramas"),
-        unit("mg", "miligrama", "miligramas"),
-        unit_f("t", "tonelada", "toneladas"),
-        unit("l", "litro", "litros"),
-        unit("L", "litro", "litros"),
-        unit("ml", "mililitro", "mililitros"),
-        unit("°C", "grau", "graus"),
-        unit("ºC", "grau", "graus"),
-        unit("°F", "grau Fahrenheit", "graus Fahrenheit"),
-        unit("m²", "metro quadrado", "metros quadrados"),
-        unit("km²", "quilômetro quadrado", "quilômetros quadrados"),
-        unit("m³", "metro cúbico", "metros cúbicos"),
-        unit("ha", "hectare", "hectares"),
-        unit("kW", "quilowatt", "quilowatts"),
-        unit("MW", "megawatt", "megawatts"),
-        unit("GW", "gigawatt", "gigawatts"),
-        unit("W", "watt", "watts"),
-        unit("kWh", "quilowatt-hora", "quilowatts-hora"),
-        unit("MB", "megabyte", "megabytes"),
-        unit("GB", "gigabyte", "gigabytes"),
-        unit("TB", "terabyte", "terabytes"),
-        unit("Hz", "hertz", "hertz"),
-        unit("kHz", "quilohertz", "quilohertz"),
-        unit("MHz", "megahertz", "megahertz"),
-        unit("GHz", "gigahertz", "gigahertz"),
-        unit_f("h", "hora", "horas"),
-        unit("min", "minuto", "minutos"),
-        unit("s", "segundo", "segundos"),
-        unit("ms", "milissegundo", "milissegundos"),
+        masculine("km", "quilômetro", "quilômetros"),
+        masculine("m", "metro", "metros"),
+        masculine("cm", "centímetro", "centímetros"),
+        masculine("mm", "milímetro", "milímetros"),
+        masculine("km/h", "quilômetro por hora", "quilômetros por hora"),
+        masculine("m/s", "metro por segundo", "metros por segundo"),
+        masculine("kg", "quilo", "quilos"),
+        masculine("g", "grama", "gramas"),
+        masculine("mg", "miligrama", "miligramas"),
+        feminine("t", "tonelada", "toneladas"),
+        masculine("l", "litro", "litros"),
+        masculine("L", "litro", "litros"),
+        masculine("ml", "mililitro", "mililitros"),
+        masculine("°C", "grau", "graus"),
+        masculine("ºC", "grau", "graus"),
+        masculine("°F", "grau Fahrenheit", "graus Fahrenheit"),
+        masculine("m²", "metro quadrado", "metros quadrados"),
+        masculine("km²", "quilômetro quadrado", "quilômetros quadrados"),
+        masculine("m³", "metro cúbico", "metros cúbicos"),
+        masculine("ha", "hectare", "hectares"),
+        masculine("kW", "quilowatt", "quilowatts"),
+        masculine("MW", "megawatt", "megawatts"),
+        masculine("GW", "gigawatt", "gigawatts"),
+        masculine("W", "watt", "watts"),
+        masculine("kWh", "quilowatt-hora", "quilowatts-hora"),
+        masculine("MB", "megabyte", "megabytes"),
+        masculine("GB", "gigabyte", "gigabytes"),
+        masculine("TB", "terabyte", "terabytes"),
+        masculine("Hz", "hertz", "hertz"),
+        masculine("kHz", "quilohertz", "quilohertz"),
+        masculine("MHz", "megahertz", "megahertz"),
+        masculine("GHz", "gigahertz", "gigahertz"),
+        feminine("h", "hora", "horas"),
+        masculine("min", "minuto", "minutos"),
+        masculine("s", "segundo", "segundos"),
+        masculine("ms", "milissegundo", "milissegundos"),
     ],
     currencies: &[
-        unit("€", "euro", "euros"),
-        unit("EUR", "euro", "euros"),
-        unit("$", "dólar", "dólares"),
-        unit("US$", "dólar", "dólares"),
-        unit("USD", "dólar", "dólares"),
-        unit_f("£", "libra", "libras"),
-        unit_f("GBP", "libra", "libras"),
-        unit("¥", "iene", "ienes"),
-        unit("R$", "real", "reais"),
+        masculine("€", "euro", "euros"),
+        masculine("EUR", "euro", "euros"),
+        masculine("$", "dólar", "dólares"),
+        masculine("US$", "dólar", "dólares"),
+        masculine("USD", "dólar", "dólares"),
+        feminine("£", "libra", "libras"),
+        feminine("GBP", "libra", "libras"),
+        masculine("¥", "iene", "ienes"),
+        masculine("R$", "real", "reais"),
     ],
     abbreviations: &[
         short("Dr.", "doutor"),

@@ -1,6 +1,6 @@
 //! Spanish.
 
-use super::grammar::{Abbreviation, Gender, Grammar, Noun, Words};
+use super::grammar::{Gender, Grammar, Words, closing, feminine, masculine, short};
 
 /// Spanish, as read in Spain.
 pub struct Spanish;
@@ -198,7 +198,7 @@ fn below_hundred(number: u64, gender: Gender) -> String {
         (21, Gender::Masculine) => "veintiún".to_owned(),
         (21, Gender::Feminine) => "veintiuna".to_owned(),
         (0..30, _) => SMALL[number as usize].to_owned(),
-        _ if number % 10 == 0 => TENS[(number / 10) as usize].to_owned(),
+        _ if number.is_multiple_of(10) => TENS[(number / 10) as usize].to_owned(),
         _ => format!("{} y {}", TENS[(number / 10) as usize], below_hundred(number % 10, gender)),
     }
 }
@@ -237,22 +237,6 @@ fn scaled(number: u64, scale: u64, [one, many]: [&str; 2], gender: Gender) -> St
         0 => scaled,
         rest => format!("{scaled} {}", Spanish.cardinal(rest, gender)),
     }
-}
-
-const fn unit(sign: &'static str, one: &'static str, many: &'static str) -> Noun {
-    Noun { sign, one, many, gender: Gender::Masculine }
-}
-
-const fn unit_f(sign: &'static str, one: &'static str, many: &'static str) -> Noun {
-    Noun { sign, one, many, gender: Gender::Feminine }
-}
-
-const fn short(short: &'static str, long: &'static str) -> Abbreviation {
-    Abbreviation { short, long, closes: false }
-}
-
-const fn closing(short: &'static str, long: &'static str) -> Abbreviation {
-    Abbreviation { short, long, closes: true }
 }
 
 static WORDS: Words = Words {
@@ -342,58 +326,58 @@ static WORDS: Words = Words {
         ("aniversario", Gender::Masculine),
     ],
     units: &[
-        unit("km", "kilómetro", "kilómetros"),
-        unit("m", "metro", "metros"),
-        unit("cm", "centímetro", "centímetros"),
-        unit("mm", "milímetro", "milímetros"),
-        unit("km/h", "kilómetro por hora", "kilómetros por hora"),
-        unit("m/s", "metro por segundo", "metros por segundo"),
-        unit("kg", "kilo", "kilos"),
-        unit("g", "gramo", "gramos"),
-        unit("mg", "miligramo", "miligramos"),
-        unit_f("t", "tonelada", "toneladas"),
-        unit("l", "litro", "litros"),
-        unit("L", "litro", "litros"),
-        unit("ml", "mililitro", "mililitros"),
-        unit("°C", "grado", "grados"),
-        unit("ºC", "grado", "grados"),
-        unit("°F", "grado Fahrenheit", "grados Fahrenheit"),
-        unit("m²", "metro cuadrado", "metros cuadrados"),
-        unit("m2", "metro cuadrado", "metros cuadrados"),
-        unit("km²", "kilómetro cuadrado", "kilómetros cuadrados"),
-        unit("km2", "kilómetro cuadrado", "kilómetros cuadrados"),
-        unit("m³", "metro cúbico", "metros cúbicos"),
-        unit_f("ha", "hectárea", "hectáreas"),
-        unit("kW", "kilovatio", "kilovatios"),
-        unit("MW", "megavatio", "megavatios"),
-        unit("GW", "gigavatio", "gigavatios"),
-        unit("W", "vatio", "vatios"),
-        unit("kWh", "kilovatio hora", "kilovatios hora"),
-        unit("KB", "kilobyte", "kilobytes"),
-        unit("MB", "megabyte", "megabytes"),
-        unit("GB", "gigabyte", "gigabytes"),
-        unit("TB", "terabyte", "terabytes"),
-        unit("Hz", "hercio", "hercios"),
-        unit("kHz", "kilohercio", "kilohercios"),
-        unit("MHz", "megahercio", "megahercios"),
-        unit("GHz", "gigahercio", "gigahercios"),
-        unit_f("h", "hora", "horas"),
-        unit("min", "minuto", "minutos"),
-        unit("s", "segundo", "segundos"),
-        unit("ms", "milisegundo", "milisegundos"),
-        unit_f("mi", "milla", "millas"),
-        unit_f("lb", "libra", "libras"),
+        masculine("km", "kilómetro", "kilómetros"),
+        masculine("m", "metro", "metros"),
+        masculine("cm", "centímetro", "centímetros"),
+        masculine("mm", "milímetro", "milímetros"),
+        masculine("km/h", "kilómetro por hora", "kilómetros por hora"),
+        masculine("m/s", "metro por segundo", "metros por segundo"),
+        masculine("kg", "kilo", "kilos"),
+        masculine("g", "gramo", "gramos"),
+        masculine("mg", "miligramo", "miligramos"),
+        feminine("t", "tonelada", "toneladas"),
+        masculine("l", "litro", "litros"),
+        masculine("L", "litro", "litros"),
+        masculine("ml", "mililitro", "mililitros"),
+        masculine("°C", "grado", "grados"),
+        masculine("ºC", "grado", "grados"),
+        masculine("°F", "grado Fahrenheit", "grados Fahrenheit"),
+        masculine("m²", "metro cuadrado", "metros cuadrados"),
+        masculine("m2", "metro cuadrado", "metros cuadrados"),
+        masculine("km²", "kilómetro cuadrado", "kilómetros cuadrados"),
+        masculine("km2", "kilómetro cuadrado", "kilómetros cuadrados"),
+        masculine("m³", "metro cúbico", "metros cúbicos"),
+        feminine("ha", "hectárea", "hectáreas"),
+        masculine("kW", "kilovatio", "kilovatios"),
+        masculine("MW", "megavatio", "megavatios"),
+        masculine("GW", "gigavatio", "gigavatios"),
+        masculine("W", "vatio", "vatios"),
+        masculine("kWh", "kilovatio hora", "kilovatios hora"),
+        masculine("KB", "kilobyte", "kilobytes"),
+        masculine("MB", "megabyte", "megabytes"),
+        masculine("GB", "gigabyte", "gigabytes"),
+        masculine("TB", "terabyte", "terabytes"),
+        masculine("Hz", "hercio", "hercios"),
+        masculine("kHz", "kilohercio", "kilohercios"),
+        masculine("MHz", "megahercio", "megahercios"),
+        masculine("GHz", "gigahercio", "gigahercios"),
+        feminine("h", "hora", "horas"),
+        masculine("min", "minuto", "minutos"),
+        masculine("s", "segundo", "segundos"),
+        masculine("ms", "milisegundo", "milisegundos"),
+        feminine("mi", "milla", "millas"),
+        feminine("lb", "libra", "libras"),
     ],
     currencies: &[
-        unit("€", "euro", "euros"),
-        unit("EUR", "euro", "euros"),
-        unit("$", "dólar", "dólares"),
-        unit("US$", "dólar", "dólares"),
-        unit("USD", "dólar", "dólares"),
-        unit_f("£", "libra", "libras"),
-        unit_f("GBP", "libra", "libras"),
-        unit("¥", "yen", "yenes"),
-        unit("R$", "real", "reales"),
+        masculine("€", "euro", "euros"),
+        masculine("EUR", "euro", "euros"),
+        masculine("$", "dólar", "dólares"),
+        masculine("US$", "dólar", "dólares"),
+        masculine("USD", "dólar", "dólares"),
+        feminine("£", "libra", "libras"),
+        feminine("GBP", "libra", "libras"),
+        masculine("¥", "yen", "yenes"),
+        masculine("R$", "real", "reales"),
     ],
     abbreviations: &[
         short("Dr.", "doctor"),
