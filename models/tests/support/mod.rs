@@ -20,9 +20,9 @@ pub fn golden(file: &str) -> std::collections::HashMap<String, Tensor> {
     tensors.unwrap_or_else(|error| panic!("{}: {error}", path.display())).into_iter().collect()
 }
 
-/// Mono 16 kHz samples of a clip in `tests/audio`, −1 to 1.
+/// Mono 16 kHz samples of a clip in `tests/audio/english`, −1 to 1.
 pub fn audio(file: &str) -> Vec<f32> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/audio").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/audio/english").join(file);
     read_flac(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
