@@ -13,6 +13,9 @@ use std::ops::Range;
 
 use crate::engine::{EngineError, SpeechSlot};
 
+/// The longest slot that is planned for; a request for more is a mistake, and its silence alone would fill memory.
+const LONGEST_SLOT_MS: f64 = 600_000.0;
+
 /// How long the tokens of an utterance last by themselves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rhythm {
@@ -92,7 +95,7 @@ pub fn plan(
     let natural = rhythm.natural();
     let shortest = natural / fastest;
     let overrun = (shortest / whole - 1.0).max(0.0);
-    if overrun > max_overrun {
+    if overrun > max_overrun.max(0.0) {
         return Err(EngineError::DoesNotFit { overrun });
     }
     let wanted = (end - start).clamp(shortest, natural / slowest).min(whole);
@@ -117,15 +120,25 @@ pub fn unhurried(rhythm: &Rhythm, grid: Grid) -> Plan {
     Plan { frames, onset: before * grid.frame, samples, speed_ratio: 1.0, overrun: 0.0 }
 }
 
+/// Refuses slots that make no sense, or that are longer than ten minutes.
+///
+/// # Errors
+/// [`EngineError::InvalidInput`].
+pub fn check_slot(slot: &SpeechSlot) -> Result<(), EngineError> {
+    let times = [slot.duration_ms, slot.speech_start_ms, slot.speech_end_ms];
+    let sensible = times.iter().all(|time| time.is_finite()) && is_positive(slot.duration_ms);
+    if sensible && slot.duration_ms <= LONGEST_SLOT_MS {
+        return Ok(());
+    }
+    Err(EngineError::InvalidInput(format!("a slot of {} ms, or with times that are not numbers", slot.duration_ms)))
+}
+
 fn check(rhythm: &Rhythm, slot: &SpeechSlot, (slowest, fastest): (f64, f64)) -> Result<(), EngineError> {
     let invalid = |what: &str| Err(EngineError::InvalidInput(what.to_owned()));
     if !(is_positive(slowest) && slowest <= fastest && fastest.is_finite()) {
         return invalid("speed bounds that are not a range of positive numbers");
     }
-    let times = [slot.duration_ms, slot.speech_start_ms, slot.speech_end_ms];
-    if times.iter().any(|time| !time.is_finite()) || slot.duration_ms <= 0.0 {
-        return invalid("a slot without a length, or with times that are not numbers");
-    }
+    check_slot(slot)?;
     if rhythm.heard.is_empty() || rhythm.heard.end > rhythm.durations.len() || !is_positive(rhythm.natural()) {
         return invalid("an utterance in which nothing is heard");
     }

@@ -87,7 +87,8 @@ fn nonsense_is_refused() {
     for bounds in [(0.0, 1.0), (1.2, 1.0), (f64::NAN, 1.0), (0.5, f64::INFINITY)] {
         assert!(matches!(plan(&rhythm, &good, bounds, 0.0, GRID), Err(EngineError::InvalidInput(_))), "{bounds:?}");
     }
-    for slot in [slot(0.0, 0.0, 0.0), slot(f64::NAN, 0.0, 0.0), slot(1000.0, 0.0, f64::INFINITY)] {
+    for slot in [slot(0.0, 0.0, 0.0), slot(f64::NAN, 0.0, 0.0), slot(1000.0, 0.0, f64::INFINITY), slot(1e12, 0.0, 1.0)]
+    {
         assert!(matches!(plan(&rhythm, &slot, BOUNDS, 0.0, GRID), Err(EngineError::InvalidInput(_))), "{slot:?}");
     }
     let empty = Rhythm { durations: vec![1.0, 1.0], heard: 1..1 };

@@ -50,19 +50,30 @@ impl AdaIn {
         if fused::takes(input, kind) {
             return fused::modulate(input, [&scale, &shift], activation, &rates.values, kind);
         }
-        let none = None::<&Tensor>;
-        let wide = input.f_to_kind(Kind::Float)?;
-        let normal = wide.f_instance_norm(none, none, none, none, true, 0.1, EPSILON, true)?;
-        let bent = shift.f_addcmul(&scale, &normal)?;
-        let activated = match activation {
-            Activation::Leaky(slope) => leaky(&bent, f64::from(slope))?,
-            Activation::Snake => {
-                let wave = bent.f_mul(&rates.tensor)?.f_sin()?.f_square()?;
-                bent.f_add(&wave.f_div(&rates.tensor)?)?
-            }
-        };
-        Ok(activated.f_to_kind(kind)?)
+        separately(input, [&scale, &shift], activation, rates, kind)
     }
+}
+
+/// What [`fused::modulate`] does, as separate tensor operations, for every device.
+fn separately(
+    input: &Tensor,
+    [scale, shift]: [&Tensor; 2],
+    activation: Activation,
+    rates: &Rates,
+    kind: Kind,
+) -> Result<Tensor, EngineError> {
+    let none = None::<&Tensor>;
+    let wide = input.f_to_kind(Kind::Float)?;
+    let normal = wide.f_instance_norm(none, none, none, none, true, 0.1, EPSILON, true)?;
+    let bent = shift.f_addcmul(scale, &normal)?;
+    let activated = match activation {
+        Activation::Leaky(slope) => leaky(&bent, f64::from(slope))?,
+        Activation::Snake => {
+            let wave = bent.f_mul(&rates.tensor)?.f_sin()?.f_square()?;
+            bent.f_add(&wave.f_div(&rates.tensor)?)?
+        }
+    };
+    Ok(activated.f_to_kind(kind)?)
 }
 
 /// How fast the wave of [`Activation::Snake`] runs in each channel.
@@ -175,4 +186,28 @@ impl StyledBlock {
 /// libtorch's own `leaky_relu` takes a slope, but the binding passes its default of 0.01 alone.
 pub fn leaky(input: &Tensor, slope: f64) -> Result<Tensor, EngineError> {
     Ok(input.f_maximum(&input.f_mul_scalar(slope)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Other devices take the one way, the CPU the other.
+    #[test]
+    fn both_ways_lead_to_the_same() {
+        let options = (Kind::Float, tch::Device::Cpu);
+        let input = Tensor::randn([2, 7, 501], options) * 2.0;
+        let modulation = [&Tensor::randn([2, 7, 1], options), &Tensor::randn([2, 7, 1], options)];
+        let rates = Rates::new(Tensor::rand([1, 7, 1], options) * 5.0 + 0.2).expect("rates");
+        for activation in [Activation::Snake, Activation::Leaky(LEAK)] {
+            for (kind, tolerance) in [(Kind::Float, 1e-5), (Kind::BFloat16, 1e-2)] {
+                let one = separately(&input, modulation, activation, &rates, kind).expect("a signal");
+                let other = fused::modulate(&input, modulation, activation, &rates.values, kind).expect("a signal");
+                assert_eq!((one.kind(), one.size()), (other.kind(), other.size()));
+                let (one, other) = (one.to_kind(Kind::Double), other.to_kind(Kind::Double));
+                let relative = f64::try_from((&one - &other).norm() / one.norm()).expect("a scalar");
+                assert!(relative < tolerance, "{kind:?}: {relative}");
+            }
+        }
+    }
 }

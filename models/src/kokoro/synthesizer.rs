@@ -151,6 +151,7 @@ impl KokoroSynthesizer {
     }
 
     fn plan(&self, request: &SynthesizeRequest) -> Result<Option<(Prepared, Plan)>, EngineError> {
+        request.slot.as_ref().map_or(Ok(()), fit::check_slot)?;
         let Some(prepared) = self.prepare(&request.text, &request.language, &request.voice)? else {
             return Ok(None);
         };

@@ -8,7 +8,7 @@ pub fn expand(text: &str, grammar: &dyn Grammar) -> String {
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
         let at_word = !expanded.ends_with(|before: char| before.is_alphanumeric());
-        let found = if at_word { longest(rest, grammar) } else { None };
+        let found = if at_word && !after_initial(&expanded) { longest(rest, grammar) } else { None };
         if let Some((length, long, closes)) = found {
             expanded.push_str(long);
             rest = &rest[length..];
@@ -35,6 +35,14 @@ fn longest(text: &str, grammar: &dyn Grammar) -> Option<(usize, &'static str, bo
     matching
         .max_by_key(|abbreviation| abbreviation.short.len())
         .map(|found| (found.short.len(), found.long, found.closes && found.short.ends_with('.')))
+}
+
+/// Whether the text ends with an initial and a space, as `J. `: what follows may be another initial.
+fn after_initial(text: &str) -> bool {
+    let mut backwards = text.chars().rev();
+    let last = [backwards.next(), backwards.next(), backwards.next()];
+    let initial = matches!(last, [Some(' '), Some('.'), Some(letter)] if letter.is_uppercase());
+    initial && !backwards.next().is_some_and(char::is_alphanumeric)
 }
 
 fn ends_sentence(rest: &str) -> bool {

@@ -255,7 +255,6 @@ static WORDS: Words = Words {
         short("Dr", "docteur"),
         short("Dr.", "docteur"),
         short("Pr", "professeur"),
-        short("Me", "maître"),
         short("St", "saint"),
         short("Ste", "sainte"),
         closing("etc.", "et cetera"),

@@ -270,7 +270,6 @@ static WORDS: Words = Words {
         short("Ing.", "ingegner"),
         short("Avv.", "avvocato"),
         short("On.", "onorevole"),
-        short("S.", "San"),
         closing("ecc.", "eccetera"),
         closing("etc.", "eccetera"),
         short("p. es.", "per esempio"),

@@ -388,7 +388,6 @@ static WORDS: Words = Words {
         short("Srta.", "señorita"),
         short("Sres.", "señores"),
         short("Sras.", "señoras"),
-        short("D.", "don"),
         short("Dña.", "doña"),
         short("Prof.", "profesor"),
         short("Profa.", "profesora"),

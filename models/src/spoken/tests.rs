@@ -90,6 +90,7 @@ fn english() {
             ("-40 °F, 60 mph, 7 ft", "minus forty degrees Fahrenheit, sixty miles per hour, seven feet"),
             ("me@host.com", "me at host dot com"),
             ("AT&T", "AT and T"),
+            ("No. It is in the U.S. Not here.", "No. It is in the U S. Not here."),
         ],
     );
 }
@@ -111,6 +112,7 @@ fn french() {
             ("2 millions d'€", "deux millions d'euros"),
             ("Le 12/05/2024", "Le douze mai deux mille vingt-quatre"),
             ("M. Dupont et Mme Martin", "monsieur Dupont et madame Martin"),
+            ("J. M. Barrie. Me voici.", "J. M. Barrie. Me voici."),
             ("21 fois", "vingt et une fois"),
         ],
     );
@@ -146,7 +148,7 @@ fn portuguese() {
             ("R$ 12,50 e 3,5%", "doze reais e cinquenta e três vírgula cinco por cento"),
             ("Às 14h30 de 12/05/2024", "Às catorze e trinta de doze de maio de dois mil e vinte e quatro"),
             ("O 1º e a 22ª", "O primeiro e a vigésima segunda"),
-            ("O século XX e D. Pedro II", "O século vinte e dom Pedro segundo"),
+            ("O século XX e Dom Pedro II", "O século vinte e Dom Pedro segundo"),
             ("3 milhões de €", "três milhões de euros"),
             ("O Dr. Silva, os EUA", "O doutor Silva, os Estados Unidos"),
         ],
