@@ -22,17 +22,24 @@ use crate::gateway::{self, Backend, DrainGateway, GatewayActor, GatewaySettings,
 /// Niceness of inference threads: low enough that they still get every idle cycle, high enough to let go at once.
 const INFERENCE_NICE: i32 = 10;
 
-/// Sets what must be set before libtorch's thread pool exists: idle threads sleep rather than spin, for beside any
-/// other busy thread spinning ones make a call several times slower. OpenMP reads this when it is loaded, which is
-/// before `main`; so the program starts itself once more with it.
+/// What libtorch's libraries read from the environment when they are loaded, which is before `main`.
+const LIBRARY_SETTINGS: [(&str, &str); 2] = [
+    // Idle threads sleep rather than spin: beside any other busy thread, spinning ones make a call several times slower.
+    ("OMP_WAIT_POLICY", "PASSIVE"),
+    // Fragments differ in length, and a compiled convolution is kept for each: by default a thousand, 400 MB of them.
+    ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128"),
+];
+
+/// Starts the program once more with these settings, but for those that the operator has chosen.
 pub fn prepare_process() {
-    const VARIABLE: &str = "OMP_WAIT_POLICY";
-    if std::env::var_os(VARIABLE).is_none() {
-        use std::os::unix::process::CommandExt as _;
-        let Ok(program) = std::env::current_exe() else { return };
-        // Only comes back when it fails; then the service is slower under load, and still right.
-        let _ = std::process::Command::new(program).args(std::env::args_os().skip(1)).env(VARIABLE, "PASSIVE").exec();
+    use std::os::unix::process::CommandExt as _;
+    let unset: Vec<_> = LIBRARY_SETTINGS.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+    if unset.is_empty() {
+        return;
     }
+    let Ok(program) = std::env::current_exe() else { return };
+    // Only comes back when it fails; then the service is slower under load and larger, and still right.
+    let _ = std::process::Command::new(program).args(std::env::args_os().skip(1)).envs(unset).exec();
 }
 
 /// Runs the service until SIGTERM or SIGINT, or until `stop` is told; then drains it. `listening` hears the address.
