@@ -27,9 +27,9 @@ test: models test-clients ## Everything that CI runs
 	  cargo test --release --workspace --no-fail-fast
 	fi
 	if [ -e /dev/nvidiactl ]; then
-	  echo "GPU checks: there is a GPU; they were among the tests above"
+	  cargo test --release --package sts-models --test gpu -- --ignored
 	else
-	  echo "GPU checks: not run, this machine has no GPU"
+	  echo "GPU checks (models/tests/gpu.rs): not run, this machine has no GPU"
 	fi
 
 lint: libtorch ## rustfmt, clippy with warnings as errors
@@ -43,7 +43,7 @@ models: build ## Fetch, convert and verify the weights
 	@$(STS) models fetch
 
 build: system libtorch ## The program, in target/release/sts
-	@cargo build --release --bin sts
+	@cargo build --release --workspace --bins
 
 system: ## System packages: installed when root, named when not
 	@docker/system-packages.sh

@@ -35,6 +35,8 @@ const SETTINGS: &[Setting] = &[
     setting("tts_model_path", "", "A Kokoro directory (default: MODELS_DIR/kokoro-82m)"),
     setting("voice_profiles_path", "", "A voices.json (default: the one that ships)"),
     setting("translator", "embedded", "embedded"),
+    setting("translator_pairs", "en-es,en-pt", "Pairs that are loaded before the service is ready"),
+    setting("translator_downloads", "false", "Fetch pairs that the store lacks from Mozilla, where it can be reached"),
     setting("worker_tokens", "", "Tokens that workers may show, separated by commas; empty: nobody is asked"),
     setting("worker_tokens_file", "", "A file with such tokens, one a line"),
     setting("allow_unauthenticated", "false", "Listen beyond loopback although there are no worker tokens"),
@@ -123,6 +125,10 @@ pub struct Config {
     pub tts_model: PathBuf,
     /// Text of voices.json.
     pub voices: String,
+    /// Pairs that are loaded before the service is ready.
+    pub translator_pairs: Vec<(String, String)>,
+    /// Whether pairs may be fetched from Mozilla.
+    pub translator_downloads: bool,
     /// Tokens of workers.
     pub worker_tokens: Vec<String>,
     /// Largest fragment, bytes.
@@ -287,6 +293,20 @@ impl Reader {
         tokens
     }
 
+    fn pairs(&mut self) -> Vec<(String, String)> {
+        let text = self.text("translator_pairs").to_owned();
+        let mut pairs = Vec::new();
+        for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+            match pair.split_once('-') {
+                Some((source, target)) if source.len() == 2 && target.len() == 2 => {
+                    pairs.push((source.to_owned(), target.to_owned()));
+                }
+                _ => self.problem("translator_pairs", format!("'{pair}' is no pair like en-es")),
+            }
+        }
+        pairs
+    }
+
     fn voices(&mut self) -> String {
         let path = self.text("voice_profiles_path").to_owned();
         let text = if path.is_empty() { Ok(DEFAULT_VOICES.to_owned()) } else { std::fs::read_to_string(&path) };
@@ -365,6 +385,8 @@ impl Reader {
             tts_model: self.directory("tts_model_path", models_dir.join("kokoro-82m")),
             models_dir,
             voices: self.voices(),
+            translator_pairs: self.pairs(),
+            translator_downloads: self.parse("translator_downloads"),
             worker_tokens,
             max_fragment_bytes: self.at_least_one("max_fragment_bytes"),
             max_connections: self.at_least_one("max_connections"),
@@ -412,10 +434,11 @@ mod tests {
             ("TRANSLATOR", "babelfish"),
             ("VOICE_PROFILES_PATH", "/nowhere.json"),
             ("HOST", "0.0.0.0"),
-            ("WORKER_TOKENS", ""),
+            ("TRANSLATOR_PAIRS", "english-es"),
+            ("TRANSLATOR_DOWNLOADS", "perhaps"),
         ];
         let Problems(problems) = load(&wrong).expect_err("all wrong");
-        for (name, _) in &wrong[..9] {
+        for (name, _) in &wrong {
             assert!(problems.iter().any(|problem| problem.contains(name)), "{name} is not named in {problems:?}");
         }
     }

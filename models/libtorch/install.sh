@@ -17,7 +17,7 @@ python3 -m pip --version >/dev/null 2>&1 || { echo "libtorch: pip is missing (De
 echo "libtorch: fetching (about 550 MB, verified by SHA-256)"
 rm -rf "$home"
 mkdir -p "$home"
-python3 -m pip install --quiet --progress-bar on --disable-pip-version-check --no-deps --require-hashes \
+python3 -m pip install --progress-bar on --root-user-action ignore --disable-pip-version-check --no-deps --require-hashes \
   --only-binary=:all: --implementation cp --python-version 3.11 --abi cp311 --abi none \
   --platform manylinux_2_28_x86_64 --platform manylinux_2_25_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
   --target "$home/site" --requirement "$here/requirements.txt"

@@ -232,3 +232,9 @@ fn a_full_disk_and_an_unknown_name_are_said_before_anything_is_fetched() {
     let error = store.fetch(&["modell"], &Progress::Silent).expect_err("there is no such artifact").to_string();
     assert_eq!(error, "no artifact is called 'modell'; there are model");
 }
+
+#[test]
+fn a_relative_folder_is_settled_before_any_client_runs_elsewhere() {
+    let store = Store::new(Path::new("models/store")).expect("the manifest is sound");
+    assert!(store.folder().is_absolute() && store.folder().ends_with("models/store"));
+}

@@ -81,13 +81,19 @@ pub fn recognizer(config: &Config, device: Device) -> Result<VadGated<WhisperRec
     Ok(VadGated::new(vad, VadOptions::default(), whisper))
 }
 
-/// The embedded translator, warm for the pairs that need nothing but what was fetched.
+/// The embedded translator, warm for the pairs that the settings name.
 ///
 /// # Errors
-/// Weights that are missing or broken.
+/// Weights or packages that are missing or broken, and pairs that it does not know.
 pub fn translator(config: &Config) -> Result<EmbeddedTranslator, EngineError> {
-    let mut translator = EmbeddedTranslator::load(&config.models_dir, EmbeddedTranslatorOptions::default())?;
-    translator.warm_up(&[("en", "es"), ("en", "pt")])?;
+    let options = EmbeddedTranslatorOptions {
+        allow_download: config.translator_downloads,
+        ..EmbeddedTranslatorOptions::default()
+    };
+    let mut translator = EmbeddedTranslator::load(&config.models_dir, options)?;
+    let pairs: Vec<(&str, &str)> =
+        config.translator_pairs.iter().map(|(source, target)| (source.as_str(), target.as_str())).collect();
+    translator.warm_up(&pairs)?;
     Ok(translator)
 }
 

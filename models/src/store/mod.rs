@@ -149,7 +149,9 @@ impl Store {
     /// A store with another manifest.
     pub fn with_manifest(folder: &Path, manifest: Manifest) -> Self {
         let hub = std::env::var(HUB_VARIABLE).ok().filter(|url| !url.is_empty());
-        Self { folder: folder.to_owned(), manifest, hub, pip_options: Vec::new() }
+        // The registries' clients run in folders of their own, where a relative path would mean another place.
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        Self { folder, manifest, hub, pip_options: Vec::new() }
     }
 
     /// Names a model hub by its base URL, or none; goes before `HF_ENDPOINT`.

@@ -1,0 +1,52 @@
+//! The engines on a GPU, with the same binary. Ignored unless asked for: `make test` asks where there is a GPU, and
+//! says on its last line where there is none.
+
+mod support;
+
+use sts_models::kokoro::{KokoroOptions, KokoroSynthesizer};
+use sts_models::whisper::{WhisperOptions, WhisperRecognizer};
+use sts_models::{Device, DeviceChoice, RecognizeRequest, Recognizer, SpeechSlot, SynthesizeRequest, Synthesizer};
+use support::{audio, store};
+
+fn gpu() -> Device {
+    Device::resolve(DeviceChoice::Cuda(0)).expect("a GPU and its libraries")
+}
+
+#[test]
+#[ignore = "needs a GPU"]
+fn whisper_hears_the_same_words_in_a_batch() {
+    let mut recognizer =
+        WhisperRecognizer::load(&store("whisper-base"), gpu(), WhisperOptions::default()).expect("loads");
+    let request = RecognizeRequest {
+        samples: audio("jfk.flac").into(),
+        language: "en".to_owned(),
+        previous_text: String::new(),
+        hints: Vec::new(),
+    };
+    for answer in recognizer.recognize(&vec![request; 8]) {
+        let text = answer.expect("recognised").text.to_lowercase();
+        assert!(text.contains("ask not what your country can do for you"), "{text}");
+    }
+}
+
+#[test]
+#[ignore = "needs a GPU"]
+fn kokoro_fills_every_slot_of_a_batch_to_the_sample() {
+    let device = gpu();
+    let options = KokoroOptions::for_device(device);
+    let mut synthesizer = KokoroSynthesizer::load(&store("kokoro-82m"), device, options).expect("loads");
+    let slot = SpeechSlot { duration_ms: 4_000.0, speech_start_ms: 300.0, speech_end_ms: 3_700.0 };
+    let request = SynthesizeRequest {
+        text: "El tren de Madrid sale a las siete y media.".to_owned(),
+        language: "es".to_owned(),
+        voice: "em_alex".to_owned(),
+        slot: Some(slot),
+        speed_bounds: (0.7, 1.5),
+        max_overrun: 0.0,
+    };
+    for answer in synthesizer.synthesize(&vec![request; 8]) {
+        let speech = answer.expect("spoken");
+        assert_eq!(speech.samples.len(), 96_000);
+        assert!(speech.samples.iter().any(|sample| sample.abs() > 0.1), "something is heard");
+    }
+}
