@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Addr, Arbiter};
+use axum::serve::ListenerExt as _;
 use socketioxide::{ParserConfig, SocketIo};
 use sts_actors::events::EventSender;
 use sts_actors::metrics::Metrics;
@@ -83,6 +84,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let limit = message_limit(settings.max_fragment_bytes);
+    let log = backend.log.clone();
     let parser = ParserConfig::common()
         .max_incoming_binary_buf_size(limit)
         .max_incoming_binaries(4)
@@ -98,6 +100,12 @@ pub async fn serve(
     connection::register(&io, gateway.clone(), &settings);
     let app = http::router(backend).layer(layer);
     let closing = io.clone();
+    // Without this an acknowledgement waits for the peer's delayed TCP acknowledgement of what was sent before: 40 ms.
+    let listener = listener.tap_io(move |stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            slog::debug!(log, "a socket refused TCP_NODELAY"; "error" => %error);
+        }
+    });
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async move {
             shutdown.await;

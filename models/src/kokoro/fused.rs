@@ -279,6 +279,7 @@ mod tests {
 
     #[test]
     fn equals_the_separate_operations() {
+        tch::manual_seed(7);
         // 1 003 is no multiple of any vector's width; 3 000 000 values are more than one thread's worth.
         for (batch, channels, time) in [(1, 3, 1003), (2, 5, 17), (3, 100, 10_000), (1, 1, 1)] {
             let input = Tensor::randn([batch, channels, time], OPTIONS) * 3.0 + 1.0;
@@ -292,14 +293,16 @@ mod tests {
             assert!(largest_difference(&snake, &theirs) < 1e-4, "snake {batch} {channels} {time}");
             let theirs = reference(&input, &scale, &shift, None);
             let leaky = modulate(&input, both, Activation::Leaky(0.2), &[], Kind::Float).expect("a signal");
-            assert!(largest_difference(&leaky, &theirs) < 1e-5, "leaky {batch} {channels} {time}");
+            // A single value has no variance: it is scaled by 1/√ε, and so is the rounding of its mean.
+            let (exact, coarse) = if time == 1 { (1e-2, 1e-1) } else { (1e-5, 0.06) };
+            assert!(largest_difference(&leaky, &theirs) < exact, "leaky {batch} {channels} {time}");
 
             let half = input.to_kind(Kind::BFloat16);
             let theirs = reference(&half, &scale, &shift, None);
             for kind in [Kind::Float, Kind::BFloat16] {
                 let leaky = modulate(&half, both, Activation::Leaky(0.2), &[], kind).expect("a signal");
                 assert_eq!(leaky.kind(), kind);
-                let bound = if kind == Kind::Float { 1e-5 } else { 0.06 };
+                let bound = if kind == Kind::Float { exact } else { coarse };
                 assert!(largest_difference(&leaky, &theirs) < bound, "{kind:?} {batch} {channels} {time}");
             }
         }
