@@ -34,11 +34,13 @@ impl Service {
         service
     }
 
-    /// `sts serve` with the real models, on a port of this test's own.
+    /// `sts serve` with the real models, on a port of this test's own. Its limits are wide: what is tested is not how
+    /// fast this machine is, nor what else runs on it.
     pub fn real(port: u16) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_sts"))
             .args(["serve", "--port", &port.to_string(), "--log-level", "warning"])
             .env("MODELS_DIR", models_dir())
+            .envs([("ASR_TIMEOUT_MS", "60000"), ("TRANSLATION_TIMEOUT_MS", "60000"), ("TTS_TIMEOUT_MS", "60000")])
             .spawn()
             .expect("sts starts");
         let service = Self { child, address: format!("127.0.0.1:{port}") };
