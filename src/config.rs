@@ -78,7 +78,9 @@ impl clap::Args for SettingFlags {
                 if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
             let help = format!("{}{default} [env: {}]", setting.help, setting.key.to_uppercase());
             let flag = setting.key.replace('_', "-");
-            command.arg(Arg::new(setting.key).long(flag).value_name("VALUE").action(ArgAction::Set).help(help))
+            command.arg(
+                Arg::new(setting.key).long(flag).value_name("VALUE").global(true).action(ArgAction::Set).help(help),
+            )
         })
     }
 
