@@ -98,11 +98,6 @@ impl<T> FairQueue<T> {
         self.lock().closed = true;
         self.arrived.notify_all();
     }
-
-    /// Whether it was closed.
-    pub fn is_closed(&self) -> bool {
-        self.lock().closed
-    }
 }
 
 impl<T> Lanes<T> {
