@@ -171,7 +171,7 @@ mod tests {
             ("CORS_ORIGINS", "studio.example"),
             ("MAX_MESSAGES_PER_SECOND", "0"),
             ("INIT_TIMEOUT_MS", "soon"),
-            ("WORKER_TOKENS_FILE", "/nowhere.tokens"),
+            ("OPS_TOKENS_FILE", "/nowhere.tokens"),
         ];
         let Problems(problems) = load(&wrong).expect_err("all wrong");
         for (name, _) in &wrong {

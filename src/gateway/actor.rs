@@ -6,7 +6,8 @@ use std::sync::Arc;
 use actix::prelude::SendError;
 use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult};
 use sts_actors::stream::{
-    Attach, Detach, End, Identity, Offer, OnReply, Outlet, Pause, Replace, Resume, Session, StreamActor, Tell,
+    Attach, Close, Detach, End, Identity, Offer, OnReply, Outlet, Pause, Resume, Session, StreamActor, Tell,
+    no_such_session,
 };
 use sts_protocol::{ErrorCode, Fragment, Refusal, ServiceMessage, StreamInit, VoiceProfile};
 use uuid::Uuid;
@@ -79,7 +80,7 @@ impl GatewayActor {
             return Ok(());
         };
         if let Some(earlier) = self.streams.remove(&peer.stream_id) {
-            earlier.address.do_send(Replace);
+            earlier.address.do_send(Close { reason: "replaced" });
         }
         let stream = self.start_stream(&peer, init, voice, outlet, context.address());
         let key = stream.key;
@@ -151,18 +152,17 @@ impl GatewayActor {
     /// Gives a stream its new connection. What does not fit is always told as `STREAM_NOT_FOUND`, so that a stranger
     /// learns nothing about streams of others.
     fn reattach(&mut self, peer: &Peer, session_id: &str, last_received: Option<u64>) -> Result<(), Refusal> {
-        let not_found = || Refusal::new(ErrorCode::StreamNotFound, "no such session, or its grace has run out");
         let stream = self
             .streams
             .get_mut(&peer.stream_id)
             .filter(|stream| stream.session_id == session_id && stream.token == peer.token)
-            .ok_or_else(not_found)?;
+            .ok_or_else(no_such_session)?;
         let connection = peer.connection;
         let outlet = self.connections.get_mut(&connection).and_then(|connection| connection.outlet.take());
         let Some(outlet) = outlet else { return Ok(()) };
         let (key, earlier) = (stream.key, stream.connection.replace(connection));
         // By-passing the bound: there is one for each connection, and those are bounded.
-        stream.address.do_send(Attach { connection, outlet, last_received });
+        stream.address.do_send(Attach::new(connection, outlet, last_received));
         if let Some(earlier) = earlier {
             self.bind(earlier, None);
         }
@@ -217,13 +217,13 @@ impl GatewayActor {
         })
     }
 
-    fn leave(&mut self, connection: u64) {
+    fn leave(&mut self, connection: u64, farewell: bool) {
         let Some(left) = self.connections.remove(&connection) else { return };
         slog::info!(self.backend.log, "disconnected"; "worker_id" => %left.peer.worker_id, "stream_id" => %left.peer.stream_id);
         let stream = left.stream.and_then(|(stream_id, _)| self.streams.get_mut(&stream_id));
         if let Some(stream) = stream.filter(|stream| stream.connection == Some(connection)) {
             stream.connection = None;
-            stream.address.do_send(Detach { connection });
+            stream.address.do_send(Detach { connection, farewell });
         }
     }
 
@@ -296,7 +296,10 @@ pub enum Event {
     /// `stream:end`.
     End,
     /// The connection is over.
-    Gone,
+    Gone {
+        /// The worker said goodbye, rather than the connection having broken.
+        farewell: bool,
+    },
 }
 
 /// A stream's actor has stopped.
@@ -350,8 +353,8 @@ impl Handler<Command> for GatewayActor {
             Event::Pause => self.pass(connection, Pause),
             Event::Resume => self.pass(connection, Resume),
             Event::End => self.pass(connection, End),
-            Event::Gone => {
-                self.leave(connection);
+            Event::Gone { farewell } => {
+                self.leave(connection, farewell);
                 Ok(())
             }
         };

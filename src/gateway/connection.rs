@@ -11,6 +11,7 @@ use actix::prelude::SendError;
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Event as EventName, SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
+use socketioxide::socket::DisconnectReason;
 use sts_actors::stream::{OnReply, Outlet};
 use sts_protocol::event::from_worker;
 use sts_protocol::{ErrorCode, ErrorMessage, Fragment, FragmentAck, Payload, Refusal, ServiceMessage, StreamInit};
@@ -93,10 +94,11 @@ fn attend(socket: &SocketRef, peer: Peer, gateway: &Addr<GatewayActor>, terms: &
         });
         async {}
     });
-    socket.on_disconnect(move |socket: SocketRef| {
+    socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| {
         socket.extensions.remove::<Arc<Places>>();
+        let farewell = matches!(reason, DisconnectReason::ClientNSDisconnect);
         // By-passing the bound: a farewell must not be lost, and there is one for each connection.
-        line.gateway.do_send(Command { connection: line.connection, event: Event::Gone });
+        line.gateway.do_send(Command { connection: line.connection, event: Event::Gone { farewell } });
         async {}
     });
 }

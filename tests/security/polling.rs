@@ -106,17 +106,19 @@ impl Worker {
 
     /// Waits for an event of this name; others before it are dropped.
     pub async fn next(&self, event: &str) -> Value {
+        let others = Mutex::new(Vec::new());
         let waiting = async {
             loop {
                 let packet = self.packet().await;
-                let Some(message) = packet.strip_prefix("42") else { continue };
-                let message: Value = serde_json::from_str(message).expect("JSON");
-                if message[0] == event {
-                    return message[1].clone();
+                let message = packet.strip_prefix("42").and_then(|message| serde_json::from_str(message).ok());
+                match message {
+                    Some(Value::Array(message)) if message[0] == event => return message[1].clone(),
+                    _ => others.lock().expect("no panic").push(packet),
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("no {event} came"))
+        let came = tokio::time::timeout(PATIENCE, waiting).await;
+        came.unwrap_or_else(|_| panic!("no {event} came, but {:?}", others.lock().expect("no panic")))
     }
 
     /// Waits until the service has ended the connection.

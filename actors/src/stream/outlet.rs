@@ -30,6 +30,7 @@ pub trait Outlet: Send {
 }
 
 /// What waits for room in a connection.
+#[expect(clippy::large_enum_variant, reason = "most that wait are messages")]
 pub(super) enum Waiting {
     /// A message.
     Message(ServiceMessage),
