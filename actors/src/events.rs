@@ -115,6 +115,38 @@ pub enum LifecycleEvent {
         /// How long building it took.
         started_in: Duration,
     },
+    /// An operator had a stage's workers replaced.
+    StageRestarted {
+        /// The stage.
+        stage: Stage,
+        /// How many.
+        replaced: usize,
+        /// From the command to the last warm worker.
+        took: Duration,
+    },
+    /// An operator changed a stage's number of workers.
+    StageScaled {
+        /// The stage.
+        stage: Stage,
+        /// Before.
+        from: usize,
+        /// Now.
+        to: usize,
+    },
+    /// An operator had a stage's jobs held back, or handed out again.
+    StagePaused {
+        /// The stage.
+        stage: Stage,
+        /// Held back.
+        paused: bool,
+    },
+    /// So many of a stage's threads are stuck that the process can no longer be trusted to serve.
+    StageHopeless {
+        /// The stage.
+        stage: Stage,
+        /// How many.
+        threads: usize,
+    },
     /// A stage lost a worker.
     WorkerLost {
         /// The stage.

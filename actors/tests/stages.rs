@@ -77,6 +77,8 @@ fn config() -> StageConfig {
         linger: Duration::ZERO,
         queue_capacity: 16,
         timeout: Duration::from_secs(60),
+        start_timeout: Duration::from_secs(60),
+        max_abandoned_threads: 8,
         retries: 1,
         nice: 0,
     }

@@ -1,19 +1,40 @@
 //! A stage of the pipeline: a bounded queue that is fair between streams, worker threads that own an engine each,
-//! and a supervisor that replaces a worker which failed.
+//! and a supervisor that replaces a worker which failed, or that an operator wants replaced.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `queue.rs` | the queue between streams and workers |
+//! | `ticket.rs` | the promise behind a job |
+//! | `worker.rs` | the thread that owns an engine |
+//! | `seat.rs` | what supervisor and thread share |
+//! | `post.rs`, `supervisor.rs` | places for workers, and the actor that keeps them filled |
+//! | `commands.rs`, `rollout.rs` | what an operator can ask for, and how it is done |
+//! | `state.rs`, `figures.rs` | what can be read from any thread |
 
+mod commands;
+mod figures;
+mod post;
 mod queue;
+mod rollout;
+mod seat;
+mod state;
 mod supervisor;
 mod ticket;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sts_protocol::{ErrorCode, Stage};
 
-pub use queue::{FairQueue, Full};
-pub use supervisor::{StageState, StageSupervisor, start};
+pub use commands::{
+    CommandError, MAX_WORKERS, Observe, Restart, RestartMode, Restarted, Scale, Scaled, SetPaused, StageObservation,
+    WorkerObservation,
+};
+pub use figures::{Latencies, Spread};
+pub use queue::{Batch, FairQueue, Full};
+pub use state::StageState;
+pub use supervisor::{StageSupervisor, start};
 pub use ticket::{Cancellation, Reply, StageReport, Ticket};
 
 /// Why a stage could not do one job.
@@ -61,6 +82,10 @@ pub struct StageConfig {
     pub queue_capacity: usize,
     /// How long a job may be worked on before it is answered with `TIMEOUT`.
     pub timeout: Duration,
+    /// How long the building of an engine may take before its thread is left behind.
+    pub start_timeout: Duration,
+    /// How many threads may be stuck before the stage is called hopeless.
+    pub max_abandoned_threads: usize,
     /// How often a job that lost its worker is tried again.
     pub retries: u32,
     /// Niceness of the worker threads, 0 to 19, so that inference never delays an acknowledgement.
@@ -125,7 +150,7 @@ impl<I, O> StageHandle<I, O> {
 
     /// Workers that are warm and alive.
     pub fn ready_workers(&self) -> usize {
-        self.state.ready_workers.load(Ordering::Acquire)
+        self.state.ready_workers()
     }
 
     /// Name of the engine, once a worker is ready.

@@ -8,6 +8,17 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
+/// What a worker that asked for work got.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Batch<T> {
+    /// Work: at least one item.
+    Items(Vec<T>),
+    /// It was told to leave, and got nothing.
+    Leave,
+    /// The queue was closed, and nothing is left in it.
+    Closed,
+}
+
 /// The queue between streams and workers. Depth can be read at any time.
 pub struct FairQueue<T> {
     capacity: usize,
@@ -17,16 +28,23 @@ pub struct FairQueue<T> {
 
 /// Invariant: `turns` names each lane that is not empty exactly once; `depth` is the sum of their lengths.
 struct Lanes<T> {
-    by_stream: HashMap<u64, VecDeque<T>>,
+    by_stream: HashMap<u64, VecDeque<Waiting<T>>>,
     turns: VecDeque<u64>,
     depth: usize,
     closed: bool,
+    /// Items are taken in but not handed out.
+    paused: bool,
+}
+
+struct Waiting<T> {
+    since: Instant,
+    item: T,
 }
 
 impl<T> FairQueue<T> {
     /// An empty queue that holds at most `capacity` items.
     pub fn new(capacity: usize) -> Self {
-        let lanes = Lanes { by_stream: HashMap::new(), turns: VecDeque::new(), depth: 0, closed: false };
+        let lanes = Lanes { by_stream: HashMap::new(), turns: VecDeque::new(), depth: 0, closed: false, paused: false };
         Self { capacity, lanes: Mutex::new(lanes), arrived: Condvar::new() }
     }
 
@@ -44,17 +62,17 @@ impl<T> FairQueue<T> {
         if lanes.depth >= self.capacity {
             return Err(Full);
         }
-        lanes.lane(stream).push_back(item);
+        lanes.lane(stream).push_back(Waiting { since: Instant::now(), item });
         lanes.depth += 1;
         drop(lanes);
         self.arrived.notify_one();
         Ok(())
     }
 
-    /// Puts an item back at the head of the queue: it has waited before. Capacity does not apply.
-    pub fn push_front(&self, stream: u64, item: T) {
+    /// Puts an item back at the head of the queue: it has waited before, since `since`. Capacity does not apply.
+    pub fn push_front(&self, stream: u64, since: Instant, item: T) {
         let mut lanes = self.lock();
-        lanes.lane(stream).push_front(item);
+        lanes.lane(stream).push_front(Waiting { since, item });
         lanes.turns.retain(|&turn| turn != stream);
         lanes.turns.push_front(stream);
         lanes.depth += 1;
@@ -63,12 +81,19 @@ impl<T> FairQueue<T> {
     }
 
     /// Waits for an item, then takes up to `limit`, one from each stream in turn. Once there is one it waits
-    /// at most `linger` for the batch to fill. `None` once the queue is closed and empty.
-    pub fn pop_batch(&self, limit: usize, linger: Duration) -> Option<Vec<T>> {
+    /// at most `linger` for the batch to fill. Nothing is taken once `leave` says so; [`FairQueue::wake`] has it asked
+    /// again.
+    pub fn pop_batch(&self, limit: usize, linger: Duration, leave: impl Fn() -> bool) -> Batch<T> {
         let mut lanes = self.lock();
-        while lanes.depth == 0 {
-            if lanes.closed {
-                return None;
+        loop {
+            if leave() {
+                return Batch::Leave;
+            }
+            if lanes.depth == 0 && lanes.closed {
+                return Batch::Closed;
+            }
+            if lanes.depth > 0 && (!lanes.paused || lanes.closed) {
+                break;
             }
             lanes = self.arrived.wait(lanes).unwrap_or_else(PoisonError::into_inner);
         }
@@ -80,7 +105,32 @@ impl<T> FairQueue<T> {
             }
             lanes = self.arrived.wait_timeout(lanes, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        Some(lanes.take(limit))
+        Batch::Items(lanes.take(limit))
+    }
+
+    /// Has every waiting worker ask anew whether it is to leave.
+    pub fn wake(&self) {
+        // Under the lock: a worker is either before its question or waiting to be woken.
+        let _lanes = self.lock();
+        self.arrived.notify_all();
+    }
+
+    /// Stops or goes on handing items out; they are taken in all the same, as far as there is room.
+    pub fn set_paused(&self, paused: bool) {
+        self.lock().paused = paused;
+        self.arrived.notify_all();
+    }
+
+    /// Whether items are held back.
+    pub fn is_paused(&self) -> bool {
+        self.lock().paused
+    }
+
+    /// How long the item that waits longest has waited.
+    pub fn oldest_age(&self) -> Option<Duration> {
+        let lanes = self.lock();
+        let oldest = lanes.by_stream.values().filter_map(VecDeque::front).map(|waiting| waiting.since).min();
+        oldest.map(|since| since.elapsed())
     }
 
     /// Items waiting.
@@ -101,7 +151,7 @@ impl<T> FairQueue<T> {
 }
 
 impl<T> Lanes<T> {
-    fn lane(&mut self, stream: u64) -> &mut VecDeque<T> {
+    fn lane(&mut self, stream: u64) -> &mut VecDeque<Waiting<T>> {
         let lane = self.by_stream.entry(stream).or_default();
         if lane.is_empty() {
             self.turns.push_back(stream);
@@ -114,7 +164,7 @@ impl<T> Lanes<T> {
         while batch.len() < limit {
             let Some(stream) = self.turns.pop_front() else { break };
             let Some(lane) = self.by_stream.get_mut(&stream) else { continue };
-            batch.extend(lane.pop_front());
+            batch.extend(lane.pop_front().map(|waiting| waiting.item));
             if lane.is_empty() {
                 self.by_stream.remove(&stream);
             } else {
@@ -133,6 +183,13 @@ mod tests {
 
     const NO_LINGER: Duration = Duration::ZERO;
 
+    fn pop<T>(queue: &FairQueue<T>, limit: usize) -> Vec<T> {
+        match queue.pop_batch(limit, NO_LINGER, || false) {
+            Batch::Items(items) => items,
+            Batch::Leave | Batch::Closed => Vec::new(),
+        }
+    }
+
     #[test]
     fn a_busy_stream_does_not_starve_a_quiet_one() {
         let queue = FairQueue::new(100);
@@ -140,7 +197,7 @@ mod tests {
             queue.push(1, ("busy", item)).expect("room");
         }
         queue.push(2, ("quiet", 0)).expect("room");
-        let batch = queue.pop_batch(3, NO_LINGER).expect("open");
+        let batch = pop(&queue, 3);
         assert_eq!(batch, [("busy", 0), ("quiet", 0), ("busy", 1)]);
         assert_eq!(queue.depth(), 3);
     }
@@ -150,8 +207,8 @@ mod tests {
         let queue = FairQueue::new(1);
         queue.push(1, 'a').expect("room");
         assert_eq!(queue.push(1, 'b'), Err(Full));
-        queue.push_front(1, 'z');
-        assert_eq!(queue.pop_batch(9, NO_LINGER).expect("open"), ['z', 'a']);
+        queue.push_front(1, Instant::now(), 'z');
+        assert_eq!(pop(&queue, 9), ['z', 'a']);
     }
 
     #[test]
@@ -159,8 +216,8 @@ mod tests {
         let queue = FairQueue::new(9);
         queue.push(1, 1).expect("room");
         queue.push(2, 2).expect("room");
-        queue.push_front(3, 3);
-        assert_eq!(queue.pop_batch(1, NO_LINGER).expect("open"), [3]);
+        queue.push_front(3, Instant::now(), 3);
+        assert_eq!(pop(&queue, 1), [3]);
     }
 
     #[test]
@@ -169,8 +226,8 @@ mod tests {
         let worker = {
             let queue = Arc::clone(&queue);
             std::thread::spawn(move || {
-                let first = queue.pop_batch(4, NO_LINGER);
-                let second = queue.pop_batch(4, NO_LINGER);
+                let first = queue.pop_batch(4, NO_LINGER, || false);
+                let second = queue.pop_batch(4, NO_LINGER, || false);
                 (first, second)
             })
         };
@@ -179,7 +236,7 @@ mod tests {
             std::thread::yield_now();
         }
         queue.close();
-        assert_eq!(worker.join().expect("no panic"), (Some(vec![7]), None));
+        assert_eq!(worker.join().expect("no panic"), (Batch::Items(vec![7]), Batch::Closed));
     }
 
     #[test]
@@ -188,9 +245,41 @@ mod tests {
         queue.push(1, 1).expect("room");
         let worker = {
             let queue = Arc::clone(&queue);
-            std::thread::spawn(move || queue.pop_batch(2, Duration::from_secs(60)))
+            std::thread::spawn(move || queue.pop_batch(2, Duration::from_secs(60), || false))
         };
         queue.push(2, 2).expect("room");
-        assert_eq!(worker.join().expect("no panic").expect("open").len(), 2);
+        assert_eq!(worker.join().expect("no panic"), Batch::Items(vec![1, 2]));
+    }
+
+    #[test]
+    fn a_paused_queue_takes_in_and_hands_out_later() {
+        let queue = Arc::new(FairQueue::new(9));
+        queue.set_paused(true);
+        queue.push(1, 1).expect("room");
+        let worker = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || pop(&queue, 4))
+        };
+        queue.push(1, 2).expect("room");
+        assert!(queue.is_paused() && queue.oldest_age().is_some());
+        queue.set_paused(false);
+        assert_eq!(worker.join().expect("no panic"), [1, 2]);
+        assert_eq!(queue.oldest_age(), None);
+    }
+
+    #[test]
+    fn a_worker_that_is_to_leave_takes_nothing() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let (queue, leave) = (Arc::new(FairQueue::new(9)), Arc::new(AtomicBool::new(false)));
+        let worker = {
+            let (queue, leave) = (Arc::clone(&queue), Arc::clone(&leave));
+            std::thread::spawn(move || queue.pop_batch(4, NO_LINGER, || leave.load(Ordering::Acquire)))
+        };
+        leave.store(true, Ordering::Release);
+        queue.wake();
+        assert_eq!(worker.join().expect("no panic"), Batch::Leave);
+        queue.push(1, 1).expect("room");
+        assert_eq!(queue.pop_batch(4, NO_LINGER, || true), Batch::Leave);
+        assert_eq!(pop(&queue, 4), [1]);
     }
 }

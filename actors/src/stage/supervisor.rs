@@ -1,73 +1,44 @@
 //! Starts a stage's workers, watches their clocks, and replaces those that end.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use sts_protocol::ErrorCode;
 
-use super::worker::{Exit, Seat, Worker};
+use super::post::{Post, Status};
+use super::rollout::Rollout;
+use super::seat::Seat;
+use super::state::StageState;
+use super::worker::{Exit, Worker};
 use super::{EngineFactory, FairQueue, Job, StageConfig, StageFailure, StageHandle};
 use crate::events::{EventSender, LifecycleEvent};
 
 const TICK: Duration = Duration::from_millis(100);
 /// A worker that is still busy after this many limits is given up: its thread is left behind and replaced.
 const HARD_LIMIT_FACTOR: u32 = 3;
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-const LAST_BACKOFF: Duration = Duration::from_secs(5);
-
-/// What can be read of a stage from any thread.
-#[derive(Debug, Default)]
-pub struct StageState {
-    pub(super) ready_workers: AtomicUsize,
-    engine_name: Mutex<String>,
-    last_error: Mutex<Option<String>>,
-}
-
-impl StageState {
-    pub(super) fn engine_name(&self) -> String {
-        self.engine_name.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn last_error(&self) -> Option<String> {
-        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set_engine_name(&self, name: String) {
-        *self.engine_name.lock().unwrap_or_else(PoisonError::into_inner) = name;
-    }
-
-    fn set_last_error(&self, error: Option<String>) {
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
-    }
-}
+/// Replacements in [`RATE_WINDOW`]; past these the next waits, so that a storm of failures does not turn all of the
+/// machine's time into the building of engines.
+const MAX_REPLACEMENTS: usize = 30;
+const RATE_WINDOW: Duration = Duration::from_secs(60);
 
 /// The actor that keeps a stage's workers alive.
 pub struct StageSupervisor<I, O> {
-    config: StageConfig,
-    queue: Arc<FairQueue<Job<I, O>>>,
-    state: Arc<StageState>,
-    factory: EngineFactory<I, O>,
-    events: EventSender,
-    posts: Vec<Post<O>>,
+    pub(super) config: StageConfig,
+    pub(super) queue: Arc<FairQueue<Job<I, O>>>,
+    pub(super) state: Arc<StageState>,
+    pub(super) factory: EngineFactory<I, O>,
+    pub(super) events: EventSender,
+    pub(super) posts: Vec<Post<O>>,
+    pub(super) workers_wanted: usize,
+    pub(super) rollout: Option<Rollout<I, O>>,
+    pub(super) lost: BTreeMap<&'static str, u64>,
     next_worker: u64,
-}
-
-/// A place that should always have a worker.
-struct Post<O> {
-    worker: u64,
-    seat: Arc<Seat<O>>,
-    status: Status,
-    since: Instant,
-    backoff: Duration,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Status {
-    Starting,
-    Ready,
-    Waiting,
+    /// Workers whose threads are stuck.
+    abandoned: HashSet<u64>,
+    /// When workers were replaced, within the window.
+    replacements: VecDeque<Instant>,
 }
 
 /// Starts a stage; its workers build their engines in the background.
@@ -79,7 +50,20 @@ pub fn start<I: Send + 'static, O: Send + 'static>(
     let queue = Arc::new(FairQueue::new(config.queue_capacity));
     let state = Arc::new(StageState::default());
     let handle = StageHandle { stage: config.stage, queue: Arc::clone(&queue), state: Arc::clone(&state) };
-    let supervisor = StageSupervisor { config, queue, state, factory, events, posts: Vec::new(), next_worker: 0 };
+    let supervisor = StageSupervisor {
+        workers_wanted: config.workers,
+        config,
+        queue,
+        state,
+        factory,
+        events,
+        posts: Vec::new(),
+        rollout: None,
+        lost: BTreeMap::new(),
+        next_worker: 0,
+        abandoned: HashSet::new(),
+        replacements: VecDeque::new(),
+    };
     (handle, supervisor.start())
 }
 
@@ -87,18 +71,8 @@ impl<I: Send + 'static, O: Send + 'static> Actor for StageSupervisor<I, O> {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        for _ in 0..self.config.workers {
-            let post = Post {
-                worker: 0,
-                seat: Arc::new(Seat::new()),
-                status: Status::Waiting,
-                since: Instant::now(),
-                backoff: FIRST_BACKOFF,
-            };
-            self.posts.push(post);
-        }
-        for index in 0..self.posts.len() {
-            self.employ(index, context);
+        for _ in 0..self.workers_wanted {
+            self.open_post(context);
         }
         context.run_interval(TICK, Self::tick);
     }
@@ -109,16 +83,24 @@ impl<I: Send + 'static, O: Send + 'static> Actor for StageSupervisor<I, O> {
 }
 
 impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
-    fn employ(&mut self, index: usize, context: &mut Context<Self>) {
+    /// Adds a post and has a worker start on it; gives the worker's number.
+    pub(super) fn open_post(&mut self, context: &mut Context<Self>) -> u64 {
+        self.posts.push(Post::vacant());
+        self.employ(self.posts.len() - 1, context)
+    }
+
+    pub(super) fn employ(&mut self, index: usize, context: &mut Context<Self>) -> u64 {
         self.next_worker += 1;
         let id = self.next_worker;
         let seat = Arc::new(Seat::new());
         let post = &mut self.posts[index];
-        (post.worker, post.seat, post.status, post.since) = (id, Arc::clone(&seat), Status::Starting, Instant::now());
+        (post.worker, post.seat) = (id, Arc::clone(&seat));
+        post.set(Status::Starting);
 
         let worker = Worker {
             config: self.config.clone(),
             queue: Arc::clone(&self.queue),
+            state: Arc::clone(&self.state),
             seat,
             factory: Arc::clone(&self.factory),
         };
@@ -133,47 +115,107 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
             let exit = Exit::CannotStart(format!("no thread: {error}"));
             context.notify(WorkerEnded { worker: id, exit });
         }
+        id
+    }
+
+    /// Asks the worker of a post to end once it has finished what it holds.
+    pub(super) fn retire(&mut self, index: usize, then: Status) {
+        self.posts[index].seat.retire();
+        self.posts[index].set(then);
+        self.queue.wake();
+        self.count_ready();
+    }
+
+    pub(super) fn post_of(&self, worker: u64) -> Option<usize> {
+        self.posts.iter().position(|post| post.worker == worker && post.status != Status::Waiting)
+    }
+
+    pub(super) fn count_ready(&self) {
+        let ready = self.posts.iter().filter(|post| post.status == Status::Ready).count();
+        self.state.set_ready_workers(ready);
     }
 
     fn tick(&mut self, context: &mut Context<Self>) {
-        let limit = self.config.timeout;
-        let message =
-            format!("the {} stage ran past its limit of {} ms", self.config.stage.as_str(), limit.as_millis());
-        let timeout = StageFailure::new(ErrorCode::Timeout, message);
+        self.answer_overdue();
+        // Backwards: a post may be given up on the way.
+        for index in (0..self.posts.len()).rev() {
+            let post = &self.posts[index];
+            let since_start = (post.status == Status::Starting).then_some(post.since);
+            let overdue = |since: Option<Instant>, limit| since.is_some_and(|since| since.elapsed() >= limit);
+            if overdue(post.seat.busy_since(), self.config.timeout * HARD_LIMIT_FACTOR) {
+                self.abandon(index, "a worker did not return and was left behind", context);
+            } else if overdue(since_start, self.config.start_timeout) {
+                self.abandon(index, "an engine was not built in time", context);
+            }
+        }
         for index in 0..self.posts.len() {
             let post = &self.posts[index];
-            match post.status {
-                Status::Ready => {
-                    let busy_since = post.seat.answer_overdue(limit, &timeout);
-                    if busy_since.is_some_and(|since| since.elapsed() >= limit * HARD_LIMIT_FACTOR) {
-                        post.seat.abandon();
-                        self.vacate(index, "stuck", "a worker did not return and was left behind".to_owned());
-                        self.employ(index, context);
-                    }
-                }
-                Status::Waiting if post.since.elapsed() >= post.backoff => self.employ(index, context),
-                Status::Waiting | Status::Starting => {}
+            if post.status == Status::Waiting && post.since.elapsed() >= post.backoff && self.may_replace() {
+                self.replacements.push_back(Instant::now());
+                self.employ(index, context);
             }
         }
     }
 
-    /// Notes that a post has lost its worker.
-    fn vacate(&mut self, index: usize, reason: &'static str, error: String) {
-        let post = &mut self.posts[index];
-        if post.status == Status::Ready {
-            self.state.ready_workers.fetch_sub(1, Ordering::AcqRel);
+    fn answer_overdue(&self) {
+        let limit = self.config.timeout;
+        let message =
+            format!("the {} stage ran past its limit of {} ms", self.config.stage.as_str(), limit.as_millis());
+        let timeout = StageFailure::new(ErrorCode::Timeout, message);
+        for post in &self.posts {
+            post.seat.answer_overdue(limit, &timeout);
         }
-        // Only workers that achieve nothing are replaced more and more slowly: one that a bad fragment has killed
-        // after it had served others must be back at once, or that fragment would hold up every stream.
-        let next = if post.seat.has_served() { FIRST_BACKOFF } else { post.backoff * 2 };
-        post.backoff = next.min(LAST_BACKOFF);
-        (post.status, post.since) = (Status::Waiting, Instant::now());
+    }
+
+    fn may_replace(&mut self) -> bool {
+        while self.replacements.front().is_some_and(|at| at.elapsed() >= RATE_WINDOW) {
+            self.replacements.pop_front();
+        }
+        self.replacements.len() < MAX_REPLACEMENTS
+    }
+
+    /// Leaves a thread behind that cannot be ended, and fills its post anew unless that was to be given up.
+    fn abandon(&mut self, index: usize, error: &str, context: &mut Context<Self>) {
+        let post = &self.posts[index];
+        let (worker, status) = (post.worker, post.status);
+        post.seat.abandon();
+        self.abandoned.insert(worker);
+        self.state.set_abandoned_threads(self.abandoned.len());
+        if self.abandoned.len() == self.config.max_abandoned_threads {
+            let (stage, threads) = (self.config.stage, self.abandoned.len());
+            self.events.publish(LifecycleEvent::StageHopeless { stage, threads });
+        }
+        self.note_loss("stuck", error.to_owned());
+        if status == Status::Starting && self.fail_rollout(worker, error, context) {
+            return;
+        }
+        if status == Status::Leaving {
+            self.posts.remove(index);
+        } else {
+            self.employ(index, context);
+        }
+        self.count_ready();
+    }
+
+    fn note_loss(&mut self, reason: &'static str, error: String) {
+        *self.lost.entry(reason).or_default() += 1;
         self.state.set_last_error(Some(error.clone()));
         self.events.publish(LifecycleEvent::WorkerLost { stage: self.config.stage, reason, error });
     }
 
-    fn post_of(&self, worker: u64) -> Option<usize> {
-        self.posts.iter().position(|post| post.worker == worker && post.status != Status::Waiting)
+    /// Notes that a post has lost its worker by a fault.
+    fn lose(&mut self, index: usize, reason: &'static str, error: String, context: &mut Context<Self>) {
+        let worker = self.posts[index].worker;
+        self.note_loss(reason, error.clone());
+        if reason == "cannot_start" && self.fail_rollout(worker, &error, context) {
+            return;
+        }
+        match self.posts[index].status {
+            Status::Leaving => drop(self.posts.remove(index)),
+            Status::Changing => drop(self.employ(index, context)),
+            _ => self.posts[index].vacate(),
+        }
+        self.count_ready();
     }
 }
 
@@ -196,30 +238,42 @@ struct WorkerEnded {
 impl<I: Send + 'static, O: Send + 'static> Handler<WorkerReady> for StageSupervisor<I, O> {
     type Result = ();
 
-    fn handle(&mut self, message: WorkerReady, _: &mut Self::Context) {
+    fn handle(&mut self, message: WorkerReady, context: &mut Self::Context) {
         let Some(index) = self.post_of(message.worker) else { return };
-        let started_in = self.posts[index].since.elapsed();
-        self.posts[index].status = Status::Ready;
-        self.posts[index].since = Instant::now();
+        let post = &mut self.posts[index];
+        let started_in = post.since.elapsed();
+        // One that is to go before it was ready goes now: it asks the queue, and is told to leave.
+        if post.status == Status::Starting {
+            post.set(Status::Ready);
+        }
         self.state.set_engine_name(message.engine.clone());
         self.state.set_last_error(None);
-        self.state.ready_workers.fetch_add(1, Ordering::AcqRel);
+        self.count_ready();
         let stage = self.config.stage;
         self.events.publish(LifecycleEvent::WorkerReady { stage, engine: message.engine, started_in });
+        self.go_on_with_rollout(message.worker, context);
     }
 }
 
 impl<I: Send + 'static, O: Send + 'static> Handler<WorkerEnded> for StageSupervisor<I, O> {
     type Result = ();
 
-    fn handle(&mut self, message: WorkerEnded, _: &mut Self::Context) {
+    fn handle(&mut self, message: WorkerEnded, context: &mut Self::Context) {
+        if self.abandoned.remove(&message.worker) {
+            self.state.set_abandoned_threads(self.abandoned.len());
+        }
         // A worker that was given up has lost its post to another already.
         let Some(index) = self.post_of(message.worker) else { return };
         match message.exit {
-            Exit::Closed | Exit::Abandoned => {}
-            Exit::CannotStart(error) => self.vacate(index, "cannot_start", error),
-            Exit::Panicked(error) => self.vacate(index, "panic", error),
-            Exit::Poisoned(error) => self.vacate(index, "poisoned", error),
+            Exit::Closed => {}
+            Exit::Retired if self.posts[index].status == Status::Changing => drop(self.employ(index, context)),
+            Exit::Retired => {
+                self.posts.remove(index);
+                self.count_ready();
+            }
+            Exit::CannotStart(error) => self.lose(index, "cannot_start", error, context),
+            Exit::Panicked(error) => self.lose(index, "panic", error, context),
+            Exit::Poisoned(error) => self.lose(index, "poisoned", error, context),
         }
     }
 }

@@ -51,6 +51,11 @@ impl<O> Ticket<O> {
         Self { cancellation, queued_at: Instant::now(), reply: Mutex::new(Some(reply)) }
     }
 
+    /// When the job entered the queue.
+    pub fn queued_at(&self) -> Instant {
+        self.queued_at
+    }
+
     /// Answers, unless that was done already.
     pub fn answer(&self, result: Result<O, StageFailure>, started: Instant, batch: usize) {
         let reply = self.reply.lock().unwrap_or_else(PoisonError::into_inner).take();

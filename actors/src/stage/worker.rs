@@ -2,12 +2,14 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use sts_protocol::ErrorCode;
 
+use super::queue::Batch;
+use super::seat::Seat;
+use super::state::StageState;
 use super::{EngineFactory, FairQueue, Job, StageConfig, StageEngine, StageFailure, Ticket};
 
 /// Why a worker's thread ended.
@@ -21,66 +23,15 @@ pub(super) enum Exit {
     Panicked(String),
     /// The engine said that it can no longer be trusted.
     Poisoned(String),
-    /// The supervisor had given up on it.
-    Abandoned,
-}
-
-/// What the supervisor and the thread both see of a worker.
-pub(super) struct Seat<O> {
-    running: Mutex<Option<Running<O>>>,
-    abandoned: AtomicBool,
-    served: AtomicBool,
-}
-
-struct Running<O> {
-    since: Instant,
-    tickets: Vec<Arc<Ticket<O>>>,
-}
-
-impl<O> Seat<O> {
-    pub(super) fn new() -> Self {
-        Self { running: Mutex::new(None), abandoned: AtomicBool::new(false), served: AtomicBool::new(false) }
-    }
-
-    fn begin(&self, since: Instant, tickets: Vec<Arc<Ticket<O>>>) {
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(Running { since, tickets });
-    }
-
-    fn finish(&self) {
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// Answers every job in work with this failure, and says since when it was in work; `None` when idle.
-    pub(super) fn answer_overdue(&self, limit: std::time::Duration, failure: &StageFailure) -> Option<Instant> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let Running { since, tickets } = running.as_ref()?;
-        if since.elapsed() >= limit {
-            for ticket in tickets {
-                ticket.answer(Err(failure.clone()), *since, tickets.len());
-            }
-        }
-        Some(*since)
-    }
-
-    /// Tells the thread that nobody waits for it any more.
-    pub(super) fn abandon(&self) {
-        self.abandoned.store(true, Ordering::Release);
-    }
-
-    /// Whether the worker has got through at least one batch.
-    pub(super) fn has_served(&self) -> bool {
-        self.served.load(Ordering::Acquire)
-    }
-
-    fn is_abandoned(&self) -> bool {
-        self.abandoned.load(Ordering::Acquire)
-    }
+    /// It was asked to leave: another has its place, or there is none any more.
+    Retired,
 }
 
 /// Everything that a worker's thread needs.
 pub(super) struct Worker<I, O> {
     pub(super) config: StageConfig,
     pub(super) queue: Arc<FairQueue<Job<I, O>>>,
+    pub(super) state: Arc<StageState>,
     pub(super) seat: Arc<Seat<O>>,
     pub(super) factory: EngineFactory<I, O>,
 }
@@ -96,32 +47,46 @@ impl<I, O> Worker<I, O> {
         };
         ready(engine.name());
         loop {
-            if self.seat.is_abandoned() {
-                return Exit::Abandoned;
-            }
-            let Some(jobs) = self.queue.pop_batch(self.config.max_batch, self.config.linger) else {
-                return Exit::Closed;
+            let popped = self.queue.pop_batch(self.config.max_batch, self.config.linger, || self.seat.is_to_leave());
+            let jobs = match popped {
+                Batch::Items(jobs) => jobs,
+                Batch::Leave => return Exit::Retired,
+                Batch::Closed => return Exit::Closed,
             };
-            let jobs: Vec<_> = jobs.into_iter().filter(|job| !job.ticket.is_moot()).collect();
-            if jobs.is_empty() {
-                continue;
-            }
-            if let Err(exit) = self.work(engine.as_mut(), jobs) {
+            let jobs = jobs.into_iter().filter(|job| !job.ticket.is_moot()).collect();
+            if let Err(exit) = self.work_through(engine.as_mut(), jobs) {
                 return exit;
             }
         }
+    }
+
+    /// Does the new jobs as one batch, and each that has cost a worker before by itself: if it costs another, then no
+    /// other job pays for it.
+    fn work_through(&self, engine: &mut dyn StageEngine<I, O>, jobs: Vec<Job<I, O>>) -> Result<(), Exit> {
+        let (suspects, fresh): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.attempts > 0);
+        let batches = std::iter::once(fresh).chain(suspects.into_iter().map(|suspect| vec![suspect]));
+        let mut batches: std::collections::VecDeque<_> = batches.filter(|batch| !batch.is_empty()).collect();
+        while let Some(batch) = batches.pop_front() {
+            if let Err(exit) = self.work(engine, batch) {
+                // Not begun, so they keep their attempts.
+                for job in batches.into_iter().flatten().rev() {
+                    self.put_back(job);
+                }
+                return Err(exit);
+            }
+        }
+        Ok(())
     }
 
     fn work(&self, engine: &mut dyn StageEngine<I, O>, jobs: Vec<Job<I, O>>) -> Result<(), Exit> {
         let started = Instant::now();
         let (inputs, slips): (Vec<I>, Vec<Slip<O>>) = jobs.into_iter().map(Slip::split).unzip();
         self.seat.begin(started, slips.iter().map(|slip| Arc::clone(&slip.ticket)).collect());
-        let outcome = catch_unwind(AssertUnwindSafe(|| engine.process(&inputs)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| process(engine, &inputs)));
         self.seat.finish();
         let batch = inputs.len();
         match outcome {
             Ok(results) if results.len() == batch => {
-                self.seat.served.store(true, Ordering::Release);
                 let mut poisoned = None;
                 for ((result, input), slip) in results.into_iter().zip(inputs).zip(slips) {
                     match result {
@@ -129,8 +94,15 @@ impl<I, O> Worker<I, O> {
                             poisoned.get_or_insert_with(|| failure.message.clone());
                             self.retry(slip, input, &failure.message, started, batch);
                         }
-                        result => slip.ticket.answer(result, started, batch),
+                        result => {
+                            let queued = started.saturating_duration_since(slip.ticket.queued_at());
+                            self.state.figures.note(queued, started.elapsed(), batch);
+                            slip.ticket.answer(result, started, batch);
+                        }
                     }
+                }
+                if poisoned.is_none() {
+                    self.seat.has_done_a_batch();
                 }
                 poisoned.map_or(Ok(()), |reason| Err(Exit::Poisoned(reason)))
             }
@@ -163,9 +135,30 @@ impl<I, O> Worker<I, O> {
                 format!("the {} stage failed {attempts} times on this fragment: {reason}", self.config.stage.as_str());
             slip.ticket.answer(Err(StageFailure::new(ErrorCode::StageUnavailable, message)), started, batch);
         } else {
-            self.queue.push_front(slip.stream, Job { stream: slip.stream, input, ticket: slip.ticket, attempts });
+            self.put_back(Job { stream: slip.stream, input, ticket: slip.ticket, attempts });
         }
     }
+
+    fn put_back(&self, job: Job<I, O>) {
+        self.queue.push_front(job.stream, job.ticket.queued_at(), job);
+    }
+}
+
+/// Has the engine do a batch; one that does not fit into the device's memory is halved, down to a single job.
+fn process<I, O>(engine: &mut dyn StageEngine<I, O>, inputs: &[I]) -> Vec<Result<O, StageFailure>> {
+    let results = engine.process(inputs);
+    let ran_out = |result: &Result<O, StageFailure>| {
+        result.as_ref().is_err_and(|failure| failure.code == ErrorCode::GpuOutOfMemory && !failure.poisons)
+    };
+    if inputs.len() < 2 || !results.iter().any(ran_out) {
+        return results;
+    }
+    // Freed before the halves ask for the same memory.
+    drop(results);
+    let (first, second) = inputs.split_at(inputs.len() / 2);
+    let mut halves = process(engine, first);
+    halves.extend(process(engine, second));
+    halves
 }
 
 /// A job without its input, which the engine has.
