@@ -227,10 +227,13 @@ impl GatewayActor {
         }
     }
 
-    /// Shows a connection out that has not opened a stream in time.
-    fn expire(&self, connection: u64) {
-        let Some(found) = self.connections.get(&connection).filter(|found| found.stream.is_none()) else { return };
-        let Some(outlet) = &found.outlet else { return };
+    /// Shows a connection out that has not opened a stream in time, and forgets it: one that broke while it was being
+    /// opened says no farewell.
+    fn expire(&mut self, connection: u64) {
+        if self.connections.get(&connection).is_none_or(|found| found.stream.is_some()) {
+            return;
+        }
+        let Some(Connection { outlet: Some(outlet), .. }) = self.connections.remove(&connection) else { return };
         let limit = self.settings.init_timeout.as_millis();
         let refusal = Refusal::new(ErrorCode::StreamNotFound, format!("no stream:init came within {limit} ms"));
         // One that cannot be told is closed all the same.

@@ -14,36 +14,44 @@ use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
 use sts_actors::stream::{OnReply, Outlet};
 use sts_protocol::event::from_worker;
-use sts_protocol::{ErrorCode, ErrorMessage, Fragment, FragmentAck, Payload, Refusal, ServiceMessage, StreamInit};
+use sts_protocol::{ErrorCode, ErrorMessage, Fragment, FragmentAck, Payload, Refusal, StreamInit};
 
 use super::GatewaySettings;
 use super::actor::{Command, Connected, Event, GatewayActor};
 use super::admission::{Admission, Auth, Peer, Places};
 use super::allowance::{Allowance, Verdict};
 use super::budget::ByteBudget;
-use super::outlet::SocketOutlet;
+use super::outlet::{Opened, SocketOutlet};
+use super::transport::Transports;
 
 /// Takes connections in the default namespace.
-pub fn register(io: &SocketIo, gateway: Addr<GatewayActor>, settings: &GatewaySettings) {
+///
+/// A connection's handlers are registered before its client is told that it is connected: socketioxide drops events that
+/// have no handler, and a quick client's `stream:init` is there before a connect handler has run.
+pub(super) fn register(io: &SocketIo, gateway: Addr<GatewayActor>, settings: &GatewaySettings, transports: Transports) {
     let admission = Admission::new(settings);
     let terms = Terms {
         max_fragment_bytes: settings.max_fragment_bytes,
         max_messages_per_second: settings.max_messages_per_second,
         budget: ByteBudget::new(settings.max_buffered_bytes),
     };
-    let on_connect = move |socket: SocketRef| {
-        if let Some(peer) = socket.extensions.get::<Peer>() {
-            attend(&socket, peer, &gateway, &terms);
+    let on_connect = |socket: SocketRef| {
+        if let Some(opened) = socket.extensions.get::<Opened>() {
+            opened.set();
         }
         async {}
     };
     let guard = move |socket: SocketRef, auth: TryData<Auth>| {
         // An auth payload that cannot be read names nobody and shows no token.
-        let admitted = admission.admit(socket.req_parts(), auth.0.unwrap_or_default()).map(|(peer, places)| {
-            socket.extensions.insert(peer);
+        let admitted = admission.admit(socket.req_parts(), auth.0.unwrap_or_default());
+        let verdict = admitted.map(|(peer, places)| {
             socket.extensions.insert(Arc::new(places));
+            attend(&socket, peer, &gateway, &terms, &transports);
         });
-        async move { admitted }
+        if verdict.is_err() {
+            transports.dismiss(&socket);
+        }
+        async move { verdict }
     };
     io.ns("/", on_connect.with(guard));
 }
@@ -57,13 +65,17 @@ struct Terms {
 }
 
 /// Registers the handlers of one connection.
-fn attend(socket: &SocketRef, peer: Peer, gateway: &Addr<GatewayActor>, terms: &Terms) {
+fn attend(socket: &SocketRef, peer: Peer, gateway: &Addr<GatewayActor>, terms: &Terms, transports: &Transports) {
+    let opened = Opened::default();
+    socket.extensions.insert(opened.clone());
     let line = Line {
         connection: peer.connection,
         gateway: gateway.clone(),
         allowance: Arc::new(Allowance::new(terms.max_messages_per_second)),
+        opened,
+        transports: transports.clone(),
     };
-    gateway.do_send(Connected { peer, outlet: Box::new(SocketOutlet(socket.clone())) });
+    gateway.do_send(Connected { peer, outlet: Box::new(line.outlet(socket)) });
 
     let init = line.clone();
     socket.on(from_worker::STREAM_INIT, move |socket: SocketRef, data: TryData<Payload>| {
@@ -96,6 +108,7 @@ fn attend(socket: &SocketRef, peer: Peer, gateway: &Addr<GatewayActor>, terms: &
     });
     socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| {
         socket.extensions.remove::<Arc<Places>>();
+        line.transports.forget(&socket.id.to_string());
         let farewell = matches!(reason, DisconnectReason::ClientNSDisconnect);
         // By-passing the bound: a farewell must not be lost, and there is one for each connection.
         line.gateway.do_send(Command { connection: line.connection, event: Event::Gone { farewell } });
@@ -130,7 +143,7 @@ fn take_fragments(socket: &SocketRef, line: Line, terms: &Terms) {
             Err(refusal) => {
                 let message = refusal.into_message(None);
                 on_reply(Err(&message));
-                send_error(&socket, message);
+                line.outlet(&socket).send_error(message);
             }
         }
         async {}
@@ -158,20 +171,27 @@ fn unknown_event(name: &str) -> Refusal {
     Refusal::new(ErrorCode::InvalidConfig, message)
 }
 
-/// The way from one connection to the gateway actor.
+/// The way from one connection to the gateway actor. The handlers hold it, and the socket holds them: so it must not
+/// hold the socket.
 #[derive(Clone)]
 struct Line {
     connection: u64,
     gateway: Addr<GatewayActor>,
     allowance: Arc<Allowance>,
+    opened: Opened,
+    transports: Transports,
 }
 
 impl Line {
+    fn outlet(&self, socket: &SocketRef) -> SocketOutlet {
+        SocketOutlet::new(socket.clone(), self.opened.clone(), self.transports.clone())
+    }
+
     /// Counts a message and, if it may pass, hands on what it says.
     fn take(&self, socket: &SocketRef, event: impl FnOnce() -> Result<Event, Refusal>) {
         match self.admit_message(socket).and_then(|()| event()) {
             Ok(event) => self.tell(socket, event),
-            Err(refusal) => send_error(socket, refusal.into_message(None)),
+            Err(refusal) => self.outlet(socket).send_error(refusal.into_message(None)),
         }
     }
 
@@ -180,8 +200,9 @@ impl Line {
             Verdict::Pass => Ok(()),
             Verdict::Refuse(refusal) => Err(refusal),
             Verdict::Close(refusal) => {
-                send_error(socket, refusal.clone().into_message(None));
-                close(socket);
+                let outlet = self.outlet(socket);
+                outlet.send_error(refusal.clone().into_message(None));
+                outlet.close();
                 Err(refusal)
             }
         }
@@ -195,7 +216,7 @@ impl Line {
             refusal = refusal.about(fragment.fragment_id);
             on_reply(Err(&refusal.clone().into_message(None)));
         }
-        send_error(socket, refusal.into_message(None));
+        self.outlet(socket).send_error(refusal.into_message(None));
     }
 }
 
@@ -207,16 +228,4 @@ fn reply_by(ack: AckSender) -> OnReply {
             Err(error) => ack.send(error),
         };
     })
-}
-
-fn send_error(socket: &SocketRef, message: ErrorMessage) {
-    // A connection that is too full to be told of its own mistake sends and does not listen: it is closed.
-    if SocketOutlet(socket.clone()).send(&ServiceMessage::Error(message)).is_err() {
-        close(socket);
-    }
-}
-
-fn close(socket: &SocketRef) {
-    // Closed already, or too full to be told: the connection ends either way.
-    let _ = socket.clone().disconnect();
 }

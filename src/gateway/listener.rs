@@ -7,15 +7,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
+use axum::middleware::AddExtension;
+use axum::{Extension, Router};
 use axum_server::Handle;
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tower::Layer as _;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::quota::{Lease, Quota};
+use super::transport::Cut;
 
 /// From a TCP connection to the head of its first request.
 const FIRST_REQUEST_LIMIT: Duration = Duration::from_secs(10);
@@ -95,7 +98,7 @@ pub async fn serve(
     }
 }
 
-/// Lets TCP connections in while there is room.
+/// Lets TCP connections in while there is room, and gives each a [`Cut`] that its requests carry.
 #[derive(Clone)]
 struct CountingAcceptor {
     total: Quota<()>,
@@ -104,11 +107,15 @@ struct CountingAcceptor {
 
 impl<S> Accept<TcpStream, S> for CountingAcceptor {
     type Stream = CountedStream;
-    type Service = S;
-    type Future = std::future::Ready<io::Result<(CountedStream, S)>>;
+    type Service = AddExtension<S, Cut>;
+    type Future = std::future::Ready<io::Result<(CountedStream, AddExtension<S, Cut>)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        std::future::ready(self.count(stream).map(|stream| (stream, service)))
+        let accepted = self.count(stream).map(|stream| {
+            let service = Extension(stream.cut.clone()).layer(service);
+            (stream, service)
+        });
+        std::future::ready(accepted)
     }
 }
 
@@ -121,20 +128,34 @@ impl CountingAcceptor {
         stream.set_nodelay(true)?;
         let _address = self.per_address.lease(address).ok_or_else(full)?;
         let _total = self.total.lease(()).ok_or_else(full)?;
-        Ok(CountedStream { stream, _address, _total })
+        let cut = Cut::default();
+        Ok(CountedStream { stream, cut_made: Box::pin(cut.was_made()), cut, _address, _total })
     }
 }
 
 /// A TCP connection, and the places that it takes up for as long as it is open.
 struct CountedStream {
     stream: TcpStream,
+    cut: Cut,
+    cut_made: Pin<Box<dyn Future<Output = ()> + Send>>,
     _address: Lease<IpAddr>,
     _total: Lease<()>,
 }
 
 impl AsyncRead for CountedStream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
+        let this = self.get_mut();
+        // To whoever reads, a cut is the peer's end of the stream.
+        if this.cut_made.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut this.stream).poll_read(context, buffer)
+    }
+}
+
+impl Drop for CountedStream {
+    fn drop(&mut self) {
+        self.cut.is_moot();
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `allowance.rs`, `budget.rs`, `quota.rs` | messages a second, bytes between socket and stream, places |
 //! | `actor.rs` | the directory of connections and streams, and the way of a message between them |
 //! | `outlet.rs` | a socket as a stream sees it |
+//! | `transport.rs` | ending a connection for good, whatever its client does |
 //! | `http.rs` | health and metrics |
 
 mod actor;
@@ -19,12 +20,14 @@ mod http;
 mod listener;
 mod outlet;
 mod quota;
+mod transport;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Addr, Arbiter};
+use axum::middleware::from_fn_with_state;
 use axum_server::tls_rustls::RustlsConfig;
 use socketioxide::{ParserConfig, SocketIo};
 use sts_actors::events::EventSender;
@@ -37,6 +40,7 @@ pub use actor::{Census, DrainGateway, GatewayActor, TakeCensus};
 pub use listener::TlsFiles;
 
 use listener::SocketLimits;
+use transport::Transports;
 
 use crate::access::{Origins, Tokens};
 use crate::service::Capabilities;
@@ -122,8 +126,12 @@ pub async fn serve(
         .max_buffer_size(64)
         .connect_timeout(Duration::from_secs(10))
         .build_layer();
-    connection::register(&io, gateway, &settings);
-    let app = http::router(backend).layer(layer).layer(settings.origins.layer());
+    let transports = Transports::new(tokio::runtime::Handle::current());
+    connection::register(&io, gateway, &settings, transports.clone());
+    let app = http::router(backend)
+        .layer(layer)
+        .layer(from_fn_with_state(transports, transport::watch))
+        .layer(settings.origins.layer());
     let limits = SocketLimits {
         total: settings.max_connections.saturating_mul(2).saturating_add(64),
         per_address: settings.max_connections_per_address.saturating_mul(2).saturating_add(64),

@@ -1,18 +1,73 @@
 //! A socket as a stream sees it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use serde::Serialize;
 use socketioxide::extract::SocketRef;
 use socketioxide::{SendError as SocketSendError, SocketError};
 use sts_actors::stream::{Outlet, SendError};
-use sts_protocol::ServiceMessage;
+use sts_protocol::{ErrorMessage, ServiceMessage};
+
+use super::transport::Transports;
+
+/// How often, and after which pauses, an error is sent again to a connection that is just opening.
+const OPENING_TRIES: u32 = 50;
+const OPENING_PAUSE: Duration = Duration::from_millis(10);
+
+/// Set once a connection's client may be spoken to: the handlers stand before it is told that it is connected.
+#[derive(Clone, Debug, Default)]
+pub struct Opened(Arc<AtomicBool>);
+
+impl Opened {
+    /// From now on it may.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
 
 /// Sends to one socket without waiting.
-pub struct SocketOutlet(pub SocketRef);
+#[derive(Clone)]
+pub struct SocketOutlet {
+    socket: SocketRef,
+    opened: Opened,
+    transports: Transports,
+}
 
 impl SocketOutlet {
+    /// A socket of this process.
+    pub(super) fn new(socket: SocketRef, opened: Opened, transports: Transports) -> Self {
+        Self { socket, opened, transports }
+    }
+
+    /// Tells of a refused message. A connection that is too full to be told of its own mistakes sends and does not
+    /// listen: it is closed. One that is not open yet is told a moment later.
+    pub(super) fn send_error(&self, message: ErrorMessage) {
+        let message = ServiceMessage::Error(message);
+        if self.send(&message).is_ok() {
+            return;
+        }
+        if self.opened.0.load(Ordering::Acquire) {
+            self.close();
+            return;
+        }
+        let outlet = self.clone();
+        tokio::spawn(async move {
+            for _ in 0..OPENING_TRIES {
+                tokio::time::sleep(OPENING_PAUSE).await;
+                if outlet.send(&message).is_ok() {
+                    return;
+                }
+            }
+        });
+    }
+
     fn emit(&self, event: &str, data: &impl Serialize) -> Result<(), SendError> {
-        self.0.emit(event, data).map_err(|error| match error {
+        self.socket.emit(event, data).map_err(|error| match error {
             SocketSendError::Socket(SocketError::InternalChannelFull) => SendError::Full,
+            // Not open yet is like full: there will be room.
+            _ if !self.opened.0.load(Ordering::Acquire) => SendError::Full,
             _ => SendError::Closed,
         })
     }
@@ -32,7 +87,6 @@ impl Outlet for SocketOutlet {
     }
 
     fn close(&self) {
-        // Already closed, or too full to be told: the connection ends either way.
-        let _ = self.0.clone().disconnect();
+        self.transports.close(&self.socket);
     }
 }

@@ -4,9 +4,11 @@
 //! | --- | --- |
 //! | `authentication.rs` | who may ask: a token, and no foreign web page |
 //! | `service.rs` | `/api/v1/service`: its state, and the drain |
+//! | `stages.rs` | `/api/v1/stages`: their state; restart, reload, scale, pause |
 
 mod authentication;
 mod service;
+mod stages;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -15,13 +17,14 @@ use std::time::Instant;
 use actix::Addr;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde::Serialize;
-use sts_protocol::ErrorCode;
+use sts_protocol::{ErrorCode, Stage};
 use tokio::sync::Notify;
 
 use crate::access::Tokens;
 use crate::gateway::{Backend, GatewayActor};
+use crate::service::{Supervisors, WeightsChoice};
 
 /// What the control plane shows and moves.
 #[derive(Clone)]
@@ -30,6 +33,10 @@ pub struct Plane {
     pub gateway: Addr<GatewayActor>,
     /// Stages, metrics, log.
     pub backend: Backend,
+    /// The stages' supervisors.
+    pub supervisors: Supervisors,
+    /// What a stage's engines are built from when an operator names other weights.
+    pub weights: WeightsChoice,
     /// Who may ask; everybody when empty.
     pub tokens: Tokens,
     /// Told when an operator wants the service to drain.
@@ -51,6 +58,13 @@ impl Problem {
     }
 }
 
+/// Logs what an operator does: what, with which stage, from where. Tokens have no names, so the address is who.
+fn audit(plane: &Plane, request: &HttpRequest, action: &str, stage: Option<Stage>, detail: &str) {
+    let from = request.peer_addr().map(|address| address.to_string());
+    slog::info!(plane.backend.log, "an operator acts"; "operator_action" => action,
+        "stage" => stage.map(Stage::as_str), "detail" => detail, "address" => from);
+}
+
 /// Serves in the background of the current actix system; gives the address, and a handle that stops it.
 ///
 /// # Errors
@@ -63,7 +77,7 @@ pub fn start(address: SocketAddr, plane: Plane) -> std::io::Result<(SocketAddr, 
         App::new()
             .app_data(plane)
             .wrap(from_fn(authentication::check))
-            .service(web::scope("/api/v1").configure(service::routes))
+            .service(web::scope("/api/v1").configure(service::routes).configure(stages::routes))
             .default_service(web::to(|| async {
                 Problem::response(
                     actix_web::http::StatusCode::NOT_FOUND,

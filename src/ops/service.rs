@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use sts_protocol::ErrorCode;
 
-use super::{Plane, Problem};
+use super::{Plane, Problem, audit};
 use crate::gateway::{Census, TakeCensus};
 
 /// The routes.
@@ -55,8 +55,7 @@ fn describe(plane: &Plane, census: Census) -> State {
 
 /// Takes nothing new, finishes and delivers what was accepted, and ends the process. Asked twice, it drains once.
 async fn drain(plane: web::Data<Plane>, request: HttpRequest) -> HttpResponse {
-    let from = request.peer_addr().map(|address| address.to_string());
-    slog::info!(plane.backend.log, "an operator asked for the drain"; "address" => from);
+    audit(&plane, &request, "drain", None, "");
     plane.drain.notify_one();
     HttpResponse::Accepted().json(serde_json::json!({"state": "draining"}))
 }

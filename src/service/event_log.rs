@@ -75,6 +75,20 @@ impl Handler<LifecycleEvent> for EventLog {
                 info!(log, "backpressure"; "stream_id" => %stream_id, "in_flight" => in_flight,
                     "severity" => ?severity, "action" => ?severity.action());
             }
+            LifecycleEvent::StageRestarted { stage, replaced, took } => {
+                info!(log, "stage restarted"; "stage" => stage.as_str(), "workers" => replaced,
+                    "took_ms" => milliseconds(took));
+            }
+            LifecycleEvent::StageScaled { stage, from, to } => {
+                info!(log, "stage scaled"; "stage" => stage.as_str(), "from" => from, "to" => to);
+            }
+            LifecycleEvent::StagePaused { stage, paused } => {
+                info!(log, "stage paused or resumed"; "stage" => stage.as_str(), "paused" => paused);
+            }
+            LifecycleEvent::StageHopeless { stage, threads } => {
+                slog::crit!(log, "too many threads of a stage are stuck; the service drains";
+                    "stage" => stage.as_str(), "threads" => threads);
+            }
             LifecycleEvent::WorkerReady { stage, engine, started_in } => {
                 info!(log, "worker ready"; "stage" => stage.as_str(), "engine" => engine, "started_in_ms" => milliseconds(started_in));
             }

@@ -10,9 +10,11 @@ use sts_models::translate::{EmbeddedTranslator, EmbeddedTranslatorOptions};
 use sts_models::vad::{Vad, VadOptions};
 use sts_models::whisper::{WhisperOptions, WhisperRecognizer};
 use sts_models::{Device, EngineError};
+use sts_protocol::Stage;
 
 use super::capabilities::Capabilities;
 use super::engines::{AsrEngine, TranslationEngine, TtsEngine};
+use super::supervisors::{StageFactory, WeightsChoice};
 use crate::config::Config;
 
 /// Length of the fragments that the engines are warmed up for, s.
@@ -31,6 +33,8 @@ pub struct Engines {
     pub max_batch: [usize; 3],
     /// What the engines that were built can do.
     pub capabilities: Capabilities,
+    /// What builds engines from other weights.
+    pub weights: WeightsChoice,
 }
 
 impl Engines {
@@ -41,28 +45,60 @@ impl Engines {
     pub fn real(config: &Config) -> Result<Self, String> {
         let device = Device::resolve(config.device)?;
         let capabilities = Capabilities::default();
-        let (asr, translation, tts) = (config.clone(), config.clone(), config.clone());
-        let (hears, translates, speaks) = (capabilities.clone(), capabilities.clone(), capabilities.clone());
+        let (chosen, learnt) = (config.clone(), capabilities.clone());
+        let weights: WeightsChoice = Arc::new(move |stage, path| {
+            if !path.is_dir() {
+                return Err(format!("`path` {} is no directory", path.display()));
+            }
+            let mut config = chosen.clone();
+            Ok(match stage {
+                Stage::Asr => {
+                    config.asr_model = path;
+                    StageFactory::Asr(recognizers(config, device, learnt.clone()))
+                }
+                Stage::Translation => {
+                    config.models_dir = path;
+                    StageFactory::Translation(translators(config, learnt.clone()))
+                }
+                Stage::Tts => {
+                    config.tts_model = path;
+                    StageFactory::Tts(synthesizers(config, device, learnt.clone()))
+                }
+            })
+        });
         Ok(Self {
-            asr: Arc::new(move || {
-                let recognizer = recognizer(&asr, device).map_err(|error| error.to_string())?;
-                hears.learn_recognizer(&recognizer);
-                Ok(Box::new(AsrEngine(Box::new(recognizer))))
-            }),
-            translation: Arc::new(move || {
-                let translator = translator(&translation).map_err(|error| error.to_string())?;
-                translates.learn_translator(&translator);
-                Ok(Box::new(TranslationEngine(Box::new(translator))))
-            }),
-            tts: Arc::new(move || {
-                let synthesizer = synthesizer(&tts, device).map_err(|error| error.to_string())?;
-                speaks.learn_synthesizer(&synthesizer);
-                Ok(Box::new(TtsEngine(Box::new(synthesizer))))
-            }),
+            asr: recognizers(config.clone(), device, capabilities.clone()),
+            translation: translators(config.clone(), capabilities.clone()),
+            tts: synthesizers(config.clone(), device, capabilities.clone()),
             max_batch: batch_limits(device),
             capabilities,
+            weights,
         })
     }
+}
+
+fn recognizers(config: Config, device: Device, known: Capabilities) -> EngineFactory<AsrInput, AsrOutput> {
+    Arc::new(move || {
+        let recognizer = recognizer(&config, device).map_err(|error| error.to_string())?;
+        known.learn_recognizer(&recognizer);
+        Ok(Box::new(AsrEngine(Box::new(recognizer))))
+    })
+}
+
+fn translators(config: Config, known: Capabilities) -> EngineFactory<TranslationInput, TranslationOutput> {
+    Arc::new(move || {
+        let translator = translator(&config).map_err(|error| error.to_string())?;
+        known.learn_translator(&translator);
+        Ok(Box::new(TranslationEngine(Box::new(translator))))
+    })
+}
+
+fn synthesizers(config: Config, device: Device, known: Capabilities) -> EngineFactory<TtsInput, TtsOutput> {
+    Arc::new(move || {
+        let synthesizer = synthesizer(&config, device).map_err(|error| error.to_string())?;
+        known.learn_synthesizer(&synthesizer);
+        Ok(Box::new(TtsEngine(Box::new(synthesizer))))
+    })
 }
 
 /// On a CPU a batch gains nothing and makes its first fragment wait for its last; a GPU lives by them.

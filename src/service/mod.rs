@@ -6,6 +6,7 @@
 //! | `factories.rs` | which engine stands behind each stage |
 //! | `capabilities.rs` | languages, pairs and voices that a stream may ask for |
 //! | `event_log.rs` | lifecycle events as log lines |
+//! | `supervisors.rs` | the stages' supervisors, and what new engines are built from |
 //! | `run.rs` | start, readiness, draining |
 
 mod capabilities;
@@ -13,7 +14,9 @@ mod engines;
 mod event_log;
 mod factories;
 mod run;
+mod supervisors;
 
 pub use capabilities::Capabilities;
 pub use factories::{Engines, recognizer, synthesizer, translator};
 pub use run::{Listening, prepare_process, serve};
+pub use supervisors::{LastResort, StageFactory, Supervisors, WeightsChoice};

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr};
@@ -18,6 +19,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::event_log::EventLog;
 use super::factories::Engines;
+use super::supervisors::{LastResort, Supervisors};
 use crate::access::Tokens;
 use crate::config::Config;
 use crate::gateway::{self, Backend, DrainGateway, GatewayActor, GatewaySettings, TakeCensus};
@@ -25,6 +27,11 @@ use crate::ops::{self, Plane};
 
 /// Niceness of inference threads: low enough that they still get every idle cycle, high enough to let go at once.
 const INFERENCE_NICE: i32 = 10;
+
+/// How long an engine may take to be built, weights read from a slow disk included.
+const ENGINE_START_LIMIT: Duration = Duration::from_secs(300);
+/// Stuck threads of a stage, each with its weights, past which the process had better be replaced.
+const MAX_ABANDONED_THREADS: usize = 4;
 
 /// What libtorch's libraries read from the environment when they are loaded, which is before `main`.
 const LIBRARY_SETTINGS: [(&str, &str); 2] = [
@@ -73,7 +80,9 @@ pub fn serve(
     let sockets = data_plane.handle().clone();
     let system = actix::System::new();
     let outcome = system.block_on(async move {
-        let backend = start_backend(&config, &engines, &log)?;
+        let (drain_asked, hopeless) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let last_resort = LastResort { drain: Arc::clone(&drain_asked), hopeless: Arc::clone(&hopeless) };
+        let (backend, supervisors) = start_backend(&config, &engines, &log, last_resort)?;
         let settings = gateway_settings(&config)?;
         let tls = match &config.tls {
             Some(files) => Some(files.load().await.with_context(|| format!("{files:?}"))?),
@@ -105,10 +114,11 @@ pub fn serve(
             }
         });
         let address = was_bound.await??;
-        let drain_asked = Arc::new(Notify::new());
         let plane = Plane {
             gateway: actor.clone(),
             backend,
+            supervisors,
+            weights: Arc::clone(&engines.weights),
             tokens: ops_tokens,
             drain: Arc::clone(&drain_asked),
             started: Instant::now(),
@@ -127,7 +137,8 @@ pub fn serve(
         let _ = tokio::time::timeout(Duration::from_secs(5), server).await;
         ops_server.stop(false).await;
         info!(log, "stopped");
-        anyhow::Ok(())
+        anyhow::ensure!(!hopeless.load(Ordering::Acquire), "too many threads of a stage are stuck");
+        Ok(())
     });
     data_plane.shutdown_background();
     actix::System::try_current().inspect(actix::System::stop);
@@ -225,18 +236,27 @@ fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySettings> {
     })
 }
 
-fn start_backend(config: &Config, engines: &Engines, log: &Logger) -> anyhow::Result<Backend> {
+fn start_backend(
+    config: &Config,
+    engines: &Engines,
+    log: &Logger,
+    last_resort: LastResort,
+) -> anyhow::Result<(Backend, Supervisors)> {
     let metrics = Metrics::new()?;
-    let subscribers =
-        vec![MetricsActor(Arc::clone(&metrics)).start().recipient(), EventLog(log.clone()).start().recipient()];
+    let subscribers = vec![
+        MetricsActor(Arc::clone(&metrics)).start().recipient(),
+        EventLog(log.clone()).start().recipient(),
+        last_resort.start().recipient(),
+    ];
     let events = EventBus::start_with(subscribers);
     let voices = VoiceProfiles::parse(&config.voices).map_err(anyhow::Error::msg)?;
-    let stages = start_stages(config, engines, &events);
+    let (stages, supervisors) = start_stages(config, engines, &events);
     let capabilities = engines.capabilities.clone();
-    Ok(Backend { stages, capabilities, voices: Arc::new(voices), events, metrics, log: log.clone() })
+    let backend = Backend { stages, capabilities, voices: Arc::new(voices), events, metrics, log: log.clone() };
+    Ok((backend, supervisors))
 }
 
-fn start_stages(config: &Config, engines: &Engines, events: &EventSender) -> Stages {
+fn start_stages(config: &Config, engines: &Engines, events: &EventSender) -> (Stages, Supervisors) {
     let settings = |stage: Stage, index: usize| StageConfig {
         stage,
         workers: config.workers[index],
@@ -245,12 +265,15 @@ fn start_stages(config: &Config, engines: &Engines, events: &EventSender) -> Sta
         // Recognition decides about admission; what it has let in must find room in the later stages.
         queue_capacity: if stage == Stage::Asr { config.queue_capacity } else { config.queue_capacity * 8 },
         timeout: config.timeouts[index],
+        start_timeout: ENGINE_START_LIMIT,
+        max_abandoned_threads: MAX_ABANDONED_THREADS,
         retries: config.stage_retries,
         nice: INFERENCE_NICE,
     };
-    let (asr, _) = stage::start(settings(Stage::Asr, 0), Arc::clone(&engines.asr), events.clone());
-    let (translation, _) =
+    let (asr, asr_supervisor) = stage::start(settings(Stage::Asr, 0), Arc::clone(&engines.asr), events.clone());
+    let (translation, translation_supervisor) =
         stage::start(settings(Stage::Translation, 1), Arc::clone(&engines.translation), events.clone());
-    let (tts, _) = stage::start(settings(Stage::Tts, 2), Arc::clone(&engines.tts), events.clone());
-    Stages { asr, translation, tts }
+    let (tts, tts_supervisor) = stage::start(settings(Stage::Tts, 2), Arc::clone(&engines.tts), events.clone());
+    let supervisors = Supervisors { asr: asr_supervisor, translation: translation_supervisor, tts: tts_supervisor };
+    (Stages { asr, translation, tts }, supervisors)
 }

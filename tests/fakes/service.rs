@@ -66,6 +66,7 @@ fn fake_engines() -> Engines {
         tts: Arc::new(|| Ok(Box::new(FakeSynthesizer))),
         max_batch: [1, 8, 1],
         capabilities,
+        weights: Arc::new(|_, path| Err(format!("`path` {}: the fakes have no weights", path.display()))),
     }
 }
 
