@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Lines that tests reach in the parts that must not be wrong, each beside what it must be at least; exits with 1 where
+# one is below. Arguments name the parts to measure: protocol, stream, gateway; none means all.
+#
+# The gateway is tested from outside, in processes that tests kill. Their counters are therefore mapped into files
+# (LLVM's continuous mode), and not written at an exit that never comes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(protocol stream gateway)
+
+cargo llvm-cov --version >/dev/null 2>&1 || cargo install cargo-llvm-cov --locked
+
+# The compiler's own LLVM, or one of the same major version: the format of profiles changes with it.
+tools=$(rustc --print target-libdir)/../bin
+version=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+if [ ! -x "$tools/llvm-cov" ] && ! command -v "llvm-cov-$version" >/dev/null; then
+  rustup component add llvm-tools 2>/dev/null || {
+    [ "$(id -u)" -eq 0 ] || { echo "Missing: rustup component add llvm-tools, or the package llvm-$version" >&2; exit 1; }
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends "llvm-$version" >/dev/null
+  }
+fi
+if [ ! -x "$tools/llvm-cov" ]; then
+  export LLVM_COV="llvm-cov-$version" LLVM_PROFDATA="llvm-profdata-$version"
+  LLVM_COV=$(command -v "$LLVM_COV") LLVM_PROFDATA=$(command -v "$LLVM_PROFDATA")
+fi
+
+# A directory of its own: instrumented and plain builds would undo each other.
+export CARGO_TARGET_DIR=$PWD/target/coverage
+mkdir -p "$CARGO_TARGET_DIR"
+export RUSTFLAGS="${RUSTFLAGS:-} -C llvm-args=-runtime-counter-relocation"
+eval "$(cargo llvm-cov show-env --sh)"
+export LLVM_PROFILE_FILE="$CARGO_TARGET_DIR/sts-%p-%m%c.profraw"
+
+test_crate() { # arguments of cargo test
+  cargo llvm-cov clean --profraw-only
+  if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --no-fail-fast "$@"; else cargo test --no-fail-fast "$@"; fi
+}
+
+below=0
+report() { # name, least percentage, path, arguments of the report
+  local name=$1 least=$2 path=$3
+  shift 3
+  cargo llvm-cov report --json --summary-only --output-path "$CARGO_TARGET_DIR/$name.json" "$@"
+  python3 - "$CARGO_TARGET_DIR/$name.json" "$PWD/$path/" "$name" "$least" <<'PYTHON' || below=1
+import json, sys
+report, path, name, least = sys.argv[1:]
+files = [file for file in json.load(open(report))["data"][0]["files"]
+         if file["filename"].startswith(path) and not file["filename"].endswith("tests.rs")]
+lines = [(file["summary"]["lines"]["covered"], file["summary"]["lines"]["count"], file["filename"]) for file in files]
+for covered, count, file in sorted(lines, key=lambda line: line[2]):
+    print(f"  {covered:5} of {count:5}  {file.removeprefix(path)}")
+covered, count = sum(line[0] for line in lines), sum(line[1] for line in lines)
+percent = 100 * covered / count if count else 0.0
+print(f"coverage of {name}: {percent:.1f} % of {count} lines (at least {least} %)")
+sys.exit(percent < float(least))
+PYTHON
+}
+
+for part in "${parts[@]}"; do
+  case "$part" in
+    protocol)
+      test_crate --package sts-protocol
+      report protocol 95 protocol/src ;;
+    stream)
+      test_crate --package sts-actors
+      report stream 95 actors/src/stream ;;
+    gateway)
+      cargo build --release --package sts --bins --examples
+      test_crate --release --package sts
+      report gateway 85 src/gateway --release ;;
+    *) echo "no part is called $part" >&2; exit 2 ;;
+  esac
+done
+exit "$below"
