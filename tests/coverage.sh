@@ -29,8 +29,8 @@ fi
 export CARGO_TARGET_DIR=$PWD/target/coverage
 mkdir -p "$CARGO_TARGET_DIR"
 export RUSTFLAGS="${RUSTFLAGS:-} -C llvm-args=-runtime-counter-relocation"
-eval "$(cargo llvm-cov show-env --sh)"
-export LLVM_PROFILE_FILE="$CARGO_TARGET_DIR/sts-%p-%m%c.profraw"
+eval "$(cargo llvm-cov show-env --sh --no-cfg-coverage)"
+export LLVM_PROFILE_FILE="${LLVM_PROFILE_FILE%.profraw}%c.profraw"
 
 test_crate() { # arguments of cargo test
   cargo llvm-cov clean --profraw-only
@@ -38,10 +38,10 @@ test_crate() { # arguments of cargo test
 }
 
 below=0
-report() { # name, least percentage, path, arguments of the report
-  local name=$1 least=$2 path=$3
-  shift 3
-  cargo llvm-cov report --json --summary-only --output-path "$CARGO_TARGET_DIR/$name.json" "$@"
+report() { # name, least percentage, package, path, arguments of the report
+  local name=$1 least=$2 package=$3 path=$4
+  shift 4
+  cargo llvm-cov report --package "$package" --json --summary-only --output-path "$CARGO_TARGET_DIR/$name.json" "$@"
   python3 - "$CARGO_TARGET_DIR/$name.json" "$PWD/$path/" "$name" "$least" <<'PYTHON' || below=1
 import json, sys
 report, path, name, least = sys.argv[1:]
@@ -61,14 +61,14 @@ for part in "${parts[@]}"; do
   case "$part" in
     protocol)
       test_crate --package sts-protocol
-      report protocol 95 protocol/src ;;
+      report protocol 95 sts-protocol protocol/src ;;
     stream)
       test_crate --package sts-actors
-      report stream 95 actors/src/stream ;;
+      report stream 95 sts-actors actors/src/stream ;;
     gateway)
       cargo build --release --package sts --bins --examples
       test_crate --release --package sts
-      report gateway 85 src/gateway --release ;;
+      report gateway 85 sts src/gateway --release ;;
     *) echo "no part is called $part" >&2; exit 2 ;;
   esac
 done
