@@ -147,7 +147,7 @@ fn needs(config: &Config) -> anyhow::Result<doctor::Needs> {
         espeak: true,
         // English to Spanish goes over Portuguese; Debian's package has had both names for the pair.
         apertium_pairs: vec![vec!["pt-es".to_owned(), "por-spa".to_owned()]],
-        addresses: vec![format!("{}:{}", config.host, config.port)],
+        addresses: vec![format!("{}:{}", config.host, config.port), format!("{}:{}", config.ops_host, config.ops_port)],
         voices: None,
     })
 }

@@ -131,7 +131,7 @@ fn a_port_in_use_is_a_clear_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("bound").port().to_string();
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_sts"))
-        .args(["serve", "--port", &port, "--log-level", "critical"])
+        .args(["serve", "--port", &port, "--ops-port", "0", "--log-level", "critical"])
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("sts starts");

@@ -115,7 +115,16 @@ struct OwnService {
 impl OwnService {
     fn start(flags: &SettingFlags) -> anyhow::Result<Self> {
         let environment = |name: &str| match name {
-            "PORT" => Some("0".to_owned()),
+            "PORT" | "OPS_PORT" => Some("0".to_owned()),
+            // Nobody else is to reach it: it needs no secrets, and nothing that goes with them.
+            "HOST"
+            | "OPS_HOST"
+            | "WORKER_TOKENS"
+            | "WORKER_TOKENS_FILE"
+            | "OPS_TOKENS"
+            | "OPS_TOKENS_FILE"
+            | "TLS_CERTIFICATE_PATH"
+            | "TLS_KEY_PATH" => None,
             // Whoever dubs a file wants to see the dub; LOG_LEVEL=info brings the log back.
             "LOG_LEVEL" => Some(std::env::var(name).unwrap_or_else(|_| "error".to_owned())),
             name => std::env::var(name).ok(),
@@ -130,7 +139,7 @@ impl OwnService {
             service::serve(config, engines, log, listening, Some(stopped))
         })?;
         match address.blocking_recv() {
-            Ok(address) => Ok(Self { address, stop: Some(stop), thread: Some(thread) }),
+            Ok(listening) => Ok(Self { address: listening.workers, stop: Some(stop), thread: Some(thread) }),
             Err(_) => Err(match thread.join() {
                 Ok(Err(error)) => error,
                 _ => anyhow!("the service did not start"),

@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use actix::prelude::SendError;
 use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult};
-use sts_actors::stream::{Attach, Detach, End, Identity, Offer, OnReply, Outlet, Pause, Resume, Session, StreamActor};
-use sts_protocol::{ErrorCode, Fragment, Refusal, ServiceMessage, StreamInit};
+use sts_actors::stream::{
+    Attach, Close, Detach, End, Identity, Offer, OnReply, Outlet, Pause, Resume, Session, StreamActor, Tell,
+    no_such_session,
+};
+use sts_protocol::{ErrorCode, Fragment, Refusal, ServiceMessage, StreamInit, VoiceProfile};
 use uuid::Uuid;
 
-use super::connection::Peer;
+use super::admission::Peer;
 use super::{Backend, GatewaySettings};
+use crate::access::TokenId;
 
 const MAILBOX: usize = 4_096;
 /// Arbiters that stream actors are spread over; they do little but pass messages on.
@@ -30,15 +35,15 @@ struct Connection {
     peer: Peer,
     /// Until a stream takes it over.
     outlet: Option<Box<dyn Outlet>>,
-    /// For errors about messages that never reach a stream.
-    stream: Option<Arc<str>>,
+    /// The stream that it feeds, by name and key: a later stream of the same name is another.
+    stream: Option<(Arc<str>, u64)>,
 }
 
 struct Stream {
     key: u64,
     address: Addr<StreamActor>,
     session_id: String,
-    token: Option<usize>,
+    token: Option<TokenId>,
     connection: Option<u64>,
 }
 
@@ -60,26 +65,40 @@ impl GatewayActor {
     }
 
     fn open(&mut self, connection: u64, init: StreamInit, context: &mut Context<Self>) -> Result<(), Refusal> {
-        let Some(peer) = self.connections.get(&connection).map(|connection| connection.peer.clone()) else {
-            return Ok(());
-        };
-        if self.connections.get(&connection).is_some_and(|connection| connection.stream.is_some()) {
+        let Some(found) = self.connections.get(&connection) else { return Ok(()) };
+        let peer = found.peer.clone();
+        if found.stream.is_some() {
             return Err(Refusal::new(ErrorCode::InvalidConfig, "this connection has a stream already"));
         }
-        if let Some(resume) = init.resume.clone() {
+        if let Some(resume) = &init.resume {
             return self.reattach(&peer, &resume.session_id, resume.last_sequence_received);
         }
-        if self.streams.contains_key(&peer.stream_id) {
-            let message = format!("`stream_id` {} is in use; to go on with it, send `resume`", peer.stream_id);
-            return Err(Refusal::new(ErrorCode::InvalidConfig, message));
-        }
-        self.check_admission()?;
+        let replaced = self.replaceable(&peer)?;
+        self.check_admission(peer.token, replaced)?;
         let voice = self.backend.capabilities.check(&init, &self.backend.voices)?;
         let Some(outlet) = self.connections.get_mut(&connection).and_then(|connection| connection.outlet.take()) else {
             return Ok(());
         };
+        if let Some(earlier) = self.streams.remove(&peer.stream_id) {
+            earlier.address.do_send(Close { reason: "replaced" });
+        }
+        let stream = self.start_stream(&peer, init, voice, outlet, context.address());
+        let key = stream.key;
+        self.streams.insert(Arc::clone(&peer.stream_id), stream);
+        self.bind(connection, Some((peer.stream_id, key)));
+        Ok(())
+    }
+
+    fn start_stream(
+        &mut self,
+        peer: &Peer,
+        init: StreamInit,
+        voice: Arc<VoiceProfile>,
+        outlet: Box<dyn Outlet>,
+        gateway: Addr<Self>,
+    ) -> Stream {
         self.next_stream += 1;
-        let key = self.next_stream;
+        let (key, connection) = (self.next_stream, peer.connection);
         let session_id = Uuid::new_v4().to_string();
         let identity = Identity {
             stream_id: Arc::clone(&peer.stream_id),
@@ -89,26 +108,40 @@ impl GatewayActor {
         };
         let session = Session::new(identity, init, self.settings.stream.clone());
         let (stages, events) = (self.backend.stages.clone(), self.backend.events.clone());
-        let gateway = context.address();
         let stream_id = Arc::clone(&peer.stream_id);
         let gone = Box::new(move || gateway.do_send(StreamStopped { stream_id, key }));
         let arbiter = self.arbiters[key as usize % self.arbiters.len()].handle();
         let address = StreamActor::start_in_arbiter(&arbiter, move |_| {
             StreamActor::new(key, session, stages, events, (connection, outlet), gone)
         });
-        let stream = Stream { key, address, session_id, token: peer.token, connection: Some(connection) };
-        self.streams.insert(Arc::clone(&peer.stream_id), stream);
-        self.bind(connection, peer.stream_id);
-        Ok(())
+        Stream { key, address, session_id, token: peer.token, connection: Some(connection) }
     }
 
-    fn check_admission(&self) -> Result<(), Refusal> {
+    /// Whether there is a stream of this name that may make way: one that has lost its worker, and belongs to the
+    /// same token.
+    fn replaceable(&self, peer: &Peer) -> Result<bool, Refusal> {
+        match self.streams.get(&peer.stream_id) {
+            None => Ok(false),
+            Some(stream) if stream.connection.is_none() && stream.token == peer.token => Ok(true),
+            Some(_) => {
+                let message = format!("`stream_id` {} is in use; to go on with it, send `resume`", peer.stream_id);
+                Err(Refusal::new(ErrorCode::InvalidConfig, message))
+            }
+        }
+    }
+
+    fn check_admission(&self, token: Option<TokenId>, replaces: bool) -> Result<(), Refusal> {
         let overloaded = |message: String| Err(Refusal::new(ErrorCode::ServiceOverloaded, message));
         if self.draining {
             return overloaded("the service is draining".to_owned());
         }
-        if self.streams.len() >= self.settings.max_streams {
-            return overloaded(format!("{} streams are open, the limit", self.streams.len()));
+        let open = self.streams.len() - usize::from(replaces);
+        if open >= self.settings.max_streams {
+            return overloaded(format!("{open} streams are open, the limit"));
+        }
+        let of_token = self.streams.values().filter(|stream| stream.token == token).count() - usize::from(replaces);
+        if token.is_some() && of_token >= self.settings.max_streams_per_token {
+            return overloaded(format!("{of_token} streams of this token are open, the limit"));
         }
         match self.backend.unready() {
             Some(reason) => overloaded(reason),
@@ -119,38 +152,33 @@ impl GatewayActor {
     /// Gives a stream its new connection. What does not fit is always told as `STREAM_NOT_FOUND`, so that a stranger
     /// learns nothing about streams of others.
     fn reattach(&mut self, peer: &Peer, session_id: &str, last_received: Option<u64>) -> Result<(), Refusal> {
-        let not_found = || Refusal::new(ErrorCode::StreamNotFound, "no such session, or its grace has run out");
         let stream = self
             .streams
             .get_mut(&peer.stream_id)
             .filter(|stream| stream.session_id == session_id && stream.token == peer.token)
-            .ok_or_else(not_found)?;
+            .ok_or_else(no_such_session)?;
         let connection = peer.connection;
         let outlet = self.connections.get_mut(&connection).and_then(|connection| connection.outlet.take());
         let Some(outlet) = outlet else { return Ok(()) };
-        let earlier = stream.connection.replace(connection);
-        stream.address.do_send(Attach { connection, outlet, last_received });
-        if let Some(earlier) = earlier.and_then(|earlier| self.connections.get_mut(&earlier)) {
-            earlier.stream = None;
+        let (key, earlier) = (stream.key, stream.connection.replace(connection));
+        // By-passing the bound: there is one for each connection, and those are bounded.
+        stream.address.do_send(Attach::new(connection, outlet, last_received));
+        if let Some(earlier) = earlier {
+            self.bind(earlier, None);
         }
-        self.bind(connection, Arc::clone(&peer.stream_id));
+        self.bind(connection, Some((Arc::clone(&peer.stream_id), key)));
         Ok(())
     }
 
-    fn bind(&mut self, connection: u64, stream_id: Arc<str>) {
+    fn bind(&mut self, connection: u64, stream: Option<(Arc<str>, u64)>) {
         if let Some(connection) = self.connections.get_mut(&connection) {
-            connection.stream = Some(stream_id);
+            connection.stream = stream;
         }
     }
 
-    fn stream_of(&self, connection: u64) -> Result<&Stream, Refusal> {
-        self.connections
-            .get(&connection)
-            .and_then(|connection| connection.stream.as_ref())
-            .and_then(|stream_id| self.streams.get(stream_id))
-            .ok_or_else(|| {
-                Refusal::new(ErrorCode::StreamNotFound, "this connection has no stream; send stream:init first")
-            })
+    fn stream_of(&self, connection: u64) -> Option<&Stream> {
+        let (stream_id, key) = self.connections.get(&connection)?.stream.as_ref()?;
+        self.streams.get(stream_id).filter(|stream| stream.key == *key)
     }
 
     fn offer(&self, connection: u64, fragment: Fragment, on_reply: OnReply) -> Result<(), Refusal> {
@@ -160,45 +188,75 @@ impl GatewayActor {
             on_reply(Err(&refusal.clone().into_message(None)));
             Err(refusal)
         };
-        let stream = match self.stream_of(connection) {
-            Ok(stream) => stream,
-            Err(refusal) => return refused(on_reply, refusal),
-        };
-        let bound = self.connections.get(&connection).and_then(|connection| connection.stream.as_deref());
-        if bound != Some(fragment.stream_id.as_str()) {
+        let Some(stream) = self.stream_of(connection) else { return refused(on_reply, no_stream()) };
+        let bound = self.connections.get(&connection).and_then(|connection| connection.stream.as_ref());
+        if bound.is_none_or(|(stream_id, _)| **stream_id != *fragment.stream_id) {
             let message = "`stream_id` is not the stream of this connection";
             return refused(on_reply, Refusal::new(ErrorCode::StreamNotFound, message));
         }
         if self.draining {
             return refused(on_reply, Refusal::new(ErrorCode::ServiceOverloaded, "the service is draining"));
         }
-        stream.address.try_send(Offer { fragment, on_reply }).map_err(|_| {
-            Refusal::new(ErrorCode::ServiceOverloaded, "the stream has more messages than it can take")
-                .about(fragment_id)
+        match stream.address.try_send(Offer { fragment, on_reply }) {
+            Ok(()) => Ok(()),
+            Err(SendError::Full(offer)) => refused(offer.on_reply, overfull()),
+            Err(SendError::Closed(offer)) => refused(offer.on_reply, no_stream()),
+        }
+    }
+
+    /// Hands a message without an answer to a connection's stream.
+    fn pass<M>(&self, connection: u64, message: M) -> Result<(), Refusal>
+    where
+        M: Message<Result = ()> + Send + 'static,
+        StreamActor: Handler<M>,
+    {
+        let stream = self.stream_of(connection).ok_or_else(no_stream)?;
+        stream.address.try_send(message).map_err(|error| match error {
+            SendError::Full(_) => overfull(),
+            SendError::Closed(_) => no_stream(),
         })
     }
 
-    fn leave(&mut self, connection: u64) {
+    fn leave(&mut self, connection: u64, farewell: bool) {
         let Some(left) = self.connections.remove(&connection) else { return };
         slog::info!(self.backend.log, "disconnected"; "worker_id" => %left.peer.worker_id, "stream_id" => %left.peer.stream_id);
-        let stream = left.stream.and_then(|stream_id| self.streams.get_mut(&stream_id));
+        let stream = left.stream.and_then(|(stream_id, _)| self.streams.get_mut(&stream_id));
         if let Some(stream) = stream.filter(|stream| stream.connection == Some(connection)) {
             stream.connection = None;
-            stream.address.do_send(Detach { connection });
+            stream.address.do_send(Detach { connection, farewell });
         }
     }
 
-    /// Tells a connection that its message was refused, by way of its stream's outlet when it has one.
+    /// Shows a connection out that has not opened a stream in time.
+    fn expire(&self, connection: u64) {
+        let Some(found) = self.connections.get(&connection).filter(|found| found.stream.is_none()) else { return };
+        let Some(outlet) = &found.outlet else { return };
+        let limit = self.settings.init_timeout.as_millis();
+        let refusal = Refusal::new(ErrorCode::StreamNotFound, format!("no stream:init came within {limit} ms"));
+        // One that cannot be told is closed all the same.
+        let _ = outlet.send(&ServiceMessage::Error(refusal.into_message(None)));
+        outlet.close();
+    }
+
+    /// Tells a connection that its message was refused, by way of its stream when it has one.
     fn refuse(&self, connection: u64, refusal: Refusal) {
         let Some(found) = self.connections.get(&connection) else { return };
-        let message = refusal.into_message(found.stream.as_deref());
-        match (&found.outlet, found.stream.as_ref().and_then(|stream_id| self.streams.get(stream_id))) {
+        let message = refusal.into_message(found.stream.as_ref().map(|(stream_id, _)| &**stream_id));
+        match (&found.outlet, self.stream_of(connection)) {
             // An outlet that cannot take it is closing or overfull: the worker learns from what does not come.
             (Some(outlet), _) => drop(outlet.send(&ServiceMessage::Error(message))),
-            (None, Some(stream)) => stream.address.do_send(sts_actors::stream::Tell(ServiceMessage::Error(message))),
+            (None, Some(stream)) => drop(stream.address.try_send(Tell(ServiceMessage::Error(message)))),
             (None, None) => {}
         }
     }
+}
+
+fn no_stream() -> Refusal {
+    Refusal::new(ErrorCode::StreamNotFound, "this connection has no stream; send stream:init first")
+}
+
+fn overfull() -> Refusal {
+    Refusal::new(ErrorCode::ServiceOverloaded, "the stream has more messages than it can take")
 }
 
 impl Actor for GatewayActor {
@@ -238,7 +296,10 @@ pub enum Event {
     /// `stream:end`.
     End,
     /// The connection is over.
-    Gone,
+    Gone {
+        /// The worker said goodbye, rather than the connection having broken.
+        farewell: bool,
+    },
 }
 
 /// A stream's actor has stopped.
@@ -254,18 +315,31 @@ struct StreamStopped {
 #[rtype(result = "()")]
 pub struct DrainGateway;
 
-/// Asks whether no stream is left.
+/// Asks how many are here.
 #[derive(Message)]
-#[rtype(result = "bool")]
-pub struct IsIdle;
+#[rtype(result = "Census")]
+pub struct TakeCensus;
+
+/// Who is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Census {
+    /// Connections of workers.
+    pub connections: usize,
+    /// Streams, those included that wait for their worker.
+    pub streams: usize,
+    /// Whether nothing new is taken.
+    pub draining: bool,
+}
 
 impl Handler<Connected> for GatewayActor {
     type Result = ();
 
-    fn handle(&mut self, Connected { peer, outlet }: Connected, _: &mut Self::Context) {
-        slog::info!(self.backend.log, "connected"; "worker_id" => %peer.worker_id, "stream_id" => %peer.stream_id);
+    fn handle(&mut self, Connected { peer, outlet }: Connected, context: &mut Self::Context) {
+        slog::info!(self.backend.log, "connected"; "worker_id" => %peer.worker_id, "stream_id" => %peer.stream_id,
+            "address" => peer.address.map(|address| address.to_string()));
         let connection = peer.connection;
         self.connections.insert(connection, Connection { peer, outlet: Some(outlet), stream: None });
+        context.run_later(self.settings.init_timeout, move |actor, _| actor.expire(connection));
     }
 }
 
@@ -276,11 +350,11 @@ impl Handler<Command> for GatewayActor {
         let done = match event {
             Event::Init(init) => self.open(connection, *init, context),
             Event::Fragment(fragment, on_reply) => self.offer(connection, fragment, on_reply),
-            Event::Pause => self.stream_of(connection).map(|stream| stream.address.do_send(Pause)),
-            Event::Resume => self.stream_of(connection).map(|stream| stream.address.do_send(Resume)),
-            Event::End => self.stream_of(connection).map(|stream| stream.address.do_send(End)),
-            Event::Gone => {
-                self.leave(connection);
+            Event::Pause => self.pass(connection, Pause),
+            Event::Resume => self.pass(connection, Resume),
+            Event::End => self.pass(connection, End),
+            Event::Gone { farewell } => {
+                self.leave(connection, farewell);
                 Ok(())
             }
         };
@@ -295,7 +369,10 @@ impl Handler<StreamStopped> for GatewayActor {
 
     fn handle(&mut self, stopped: StreamStopped, _: &mut Self::Context) {
         if self.streams.get(&stopped.stream_id).is_some_and(|stream| stream.key == stopped.key) {
-            self.streams.remove(&stopped.stream_id);
+            let stream = self.streams.remove(&stopped.stream_id);
+            if let Some(connection) = stream.and_then(|stream| stream.connection) {
+                self.bind(connection, None);
+            }
         }
     }
 }
@@ -311,10 +388,14 @@ impl Handler<DrainGateway> for GatewayActor {
     }
 }
 
-impl Handler<IsIdle> for GatewayActor {
-    type Result = MessageResult<IsIdle>;
+impl Handler<TakeCensus> for GatewayActor {
+    type Result = MessageResult<TakeCensus>;
 
-    fn handle(&mut self, _: IsIdle, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.streams.is_empty())
+    fn handle(&mut self, _: TakeCensus, _: &mut Self::Context) -> Self::Result {
+        MessageResult(Census {
+            connections: self.connections.len(),
+            streams: self.streams.len(),
+            draining: self.draining,
+        })
     }
 }

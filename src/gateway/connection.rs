@@ -1,179 +1,79 @@
-//! The handshake, and events off a socket: decoded on the connection's own task and handed on in order.
+//! Events off a socket: counted, decoded on the connection's own task and handed on in order.
 //!
 //! Handlers are plain closures that do their work before they return: socketioxide runs a future of its own for each
 //! message, and such futures overtake one another.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use actix::Addr;
-use serde::Deserialize;
+use actix::prelude::SendError;
 use socketioxide::SocketIo;
-use socketioxide::extract::{AckSender, SocketRef, TryData};
+use socketioxide::extract::{AckSender, Event as EventName, SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
+use socketioxide::socket::DisconnectReason;
 use sts_actors::stream::{OnReply, Outlet};
 use sts_protocol::event::from_worker;
-use sts_protocol::payload::check_id;
 use sts_protocol::{ErrorCode, ErrorMessage, Fragment, FragmentAck, Payload, Refusal, ServiceMessage, StreamInit};
-use uuid::Uuid;
 
 use super::GatewaySettings;
 use super::actor::{Command, Connected, Event, GatewayActor};
+use super::admission::{Admission, Auth, Peer, Places};
+use super::allowance::{Allowance, Verdict};
+use super::budget::ByteBudget;
 use super::outlet::SocketOutlet;
-
-/// Worker tokens; compared in constant time, and never printed.
-#[derive(Clone, Default)]
-pub struct Tokens(Arc<[String]>);
-
-impl Tokens {
-    /// These tokens.
-    pub fn new(tokens: Vec<String>) -> Self {
-        Self(tokens.into())
-    }
-
-    /// Whether everybody may connect.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Which token this is; `None` when it is none of them.
-    fn find(&self, offered: &str) -> Option<usize> {
-        let mut found = None;
-        for (index, token) in self.0.iter().enumerate() {
-            if constant_time_eq(token.as_bytes(), offered.as_bytes()) {
-                found = Some(index);
-            }
-        }
-        found
-    }
-}
-
-fn constant_time_eq(one: &[u8], other: &[u8]) -> bool {
-    let difference = one.iter().zip(other).fold(one.len() ^ other.len(), |sum, (a, b)| sum | usize::from(a ^ b));
-    std::hint::black_box(difference) == 0
-}
-
-/// The Socket.IO `auth` payload; browsers cannot set headers.
-#[derive(Debug, Default, Deserialize)]
-struct Auth {
-    token: Option<String>,
-    stream_id: Option<String>,
-    worker_id: Option<String>,
-}
-
-/// Who is at the other end.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// Unique in the process.
-    pub connection: u64,
-    /// From the handshake, or generated.
-    pub stream_id: Arc<str>,
-    /// From the handshake, or generated.
-    pub worker_id: Arc<str>,
-    /// Which of the configured tokens it showed.
-    pub token: Option<usize>,
-}
 
 /// Takes connections in the default namespace.
 pub fn register(io: &SocketIo, gateway: Addr<GatewayActor>, settings: &GatewaySettings) {
-    let max_fragment_bytes = settings.max_fragment_bytes;
-    let admission = Admission {
-        tokens: settings.tokens.clone(),
-        open: Arc::new(AtomicUsize::new(0)),
-        max_connections: settings.max_connections,
+    let admission = Admission::new(settings);
+    let terms = Terms {
+        max_fragment_bytes: settings.max_fragment_bytes,
+        max_messages_per_second: settings.max_messages_per_second,
+        budget: ByteBudget::new(settings.max_buffered_bytes),
     };
-    let released = Arc::clone(&admission.open);
     let on_connect = move |socket: SocketRef| {
         if let Some(peer) = socket.extensions.get::<Peer>() {
-            attend(&socket, peer, &gateway, max_fragment_bytes, &released);
+            attend(&socket, peer, &gateway, &terms);
         }
         async {}
     };
     let guard = move |socket: SocketRef, auth: TryData<Auth>| {
-        let admitted = admission.admit(&socket, auth.0.unwrap_or_default());
+        // An auth payload that cannot be read names nobody and shows no token.
+        let admitted = admission.admit(socket.req_parts(), auth.0.unwrap_or_default()).map(|(peer, places)| {
+            socket.extensions.insert(peer);
+            socket.extensions.insert(Arc::new(places));
+        });
         async move { admitted }
     };
     io.ns("/", on_connect.with(guard));
 }
 
-/// Decides who may come in.
+/// What holds for each connection.
 #[derive(Clone)]
-struct Admission {
-    tokens: Tokens,
-    open: Arc<AtomicUsize>,
-    max_connections: usize,
-}
-
-static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
-
-impl Admission {
-    fn admit(&self, socket: &SocketRef, auth: Auth) -> Result<(), Refusal> {
-        let header = |name: &str| socket.req_parts().headers.get(name).and_then(|value| value.to_str().ok());
-        let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let token = match auth.token.as_deref().or(bearer) {
-            _ if self.tokens.is_empty() => None,
-            Some(offered) => Some(self.tokens.find(offered).ok_or_else(unauthorized)?),
-            None => return Err(unauthorized()),
-        };
-        let id = |field: &str, from_header: Option<&str>, from_auth: Option<String>| -> Result<Arc<str>, Refusal> {
-            match from_header.map(str::to_owned).or(from_auth) {
-                Some(id) => check_id(field, &id, ErrorCode::InvalidConfig).map(|()| id.into()),
-                None => Ok(Uuid::new_v4().to_string().into()),
-            }
-        };
-        let peer = Peer {
-            connection: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
-            stream_id: id("stream_id", header("x-stream-id"), auth.stream_id)?,
-            worker_id: id("worker_id", header("x-worker-id"), auth.worker_id)?,
-            token,
-        };
-        let open = self.open.fetch_add(1, Ordering::AcqRel);
-        if open >= self.max_connections {
-            self.open.fetch_sub(1, Ordering::AcqRel);
-            let message = format!("{open} connections are open, the limit is {}", self.max_connections);
-            return Err(Refusal::new(ErrorCode::ServiceOverloaded, message));
-        }
-        socket.extensions.insert(peer);
-        Ok(())
-    }
-}
-
-fn unauthorized() -> Refusal {
-    Refusal::new(ErrorCode::Unauthorized, "a valid token is needed, as auth.token or Authorization: Bearer")
+struct Terms {
+    max_fragment_bytes: usize,
+    max_messages_per_second: NonZeroU32,
+    budget: ByteBudget,
 }
 
 /// Registers the handlers of one connection.
-fn attend(
-    socket: &SocketRef,
-    peer: Peer,
-    gateway: &Addr<GatewayActor>,
-    max_fragment_bytes: usize,
-    open: &Arc<AtomicUsize>,
-) {
-    let line = Line { connection: peer.connection, gateway: gateway.clone() };
+fn attend(socket: &SocketRef, peer: Peer, gateway: &Addr<GatewayActor>, terms: &Terms) {
+    let line = Line {
+        connection: peer.connection,
+        gateway: gateway.clone(),
+        allowance: Arc::new(Allowance::new(terms.max_messages_per_second)),
+    };
     gateway.do_send(Connected { peer, outlet: Box::new(SocketOutlet(socket.clone())) });
 
     let init = line.clone();
     socket.on(from_worker::STREAM_INIT, move |socket: SocketRef, data: TryData<Payload>| {
-        match read(data, ErrorCode::InvalidConfig).and_then(StreamInit::read) {
-            Ok(stream) => init.tell(&socket, Event::Init(Box::new(stream))),
-            Err(refusal) => refuse(&socket, refusal),
-        }
+        init.take(&socket, || {
+            let stream = read(data, ErrorCode::InvalidConfig).and_then(StreamInit::read)?;
+            Ok(Event::Init(Box::new(stream)))
+        });
         async {}
     });
-    let data_line = line.clone();
-    socket.on(from_worker::FRAGMENT_DATA, move |socket: SocketRef, data: TryData<Payload>, ack: AckSender| {
-        let fragment = read(data, ErrorCode::InvalidFragment).and_then(|data| Fragment::read(data, max_fragment_bytes));
-        match fragment {
-            Ok(fragment) => data_line.tell(&socket, Event::Fragment(fragment, reply_by(ack))),
-            Err(refusal) => {
-                let message = refusal.into_message(None);
-                reply_by(ack)(Err(&message));
-                send_error(&socket, message);
-            }
-        }
-        async {}
-    });
+    take_fragments(socket, line.clone(), terms);
     for (event, make) in [
         (from_worker::STREAM_PAUSE, (|| Event::Pause) as fn() -> Event),
         (from_worker::STREAM_RESUME, (|| Event::Resume) as fn() -> Event),
@@ -181,21 +81,81 @@ fn attend(
     ] {
         let line = line.clone();
         socket.on(event, move |socket: SocketRef| {
-            line.tell(&socket, make());
+            line.take(&socket, || Ok(make()));
             async {}
         });
     }
-    let open = Arc::clone(open);
-    socket.on_disconnect(move |_: SocketRef| {
-        open.fetch_sub(1, Ordering::AcqRel);
+    let unknown = line.clone();
+    socket.on_fallback(move |socket: SocketRef, EventName(name): EventName, ack: AckSender| {
+        unknown.take(&socket, || {
+            let refusal = unknown_event(&name);
+            reply_by(ack)(Err(&refusal.clone().into_message(None)));
+            Err(refusal)
+        });
+        async {}
+    });
+    socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| {
+        socket.extensions.remove::<Arc<Places>>();
+        let farewell = matches!(reason, DisconnectReason::ClientNSDisconnect);
         // By-passing the bound: a farewell must not be lost, and there is one for each connection.
-        line.gateway.do_send(Command { connection: line.connection, event: Event::Gone });
+        line.gateway.do_send(Command { connection: line.connection, event: Event::Gone { farewell } });
+        async {}
+    });
+}
+
+fn take_fragments(socket: &SocketRef, line: Line, terms: &Terms) {
+    let (max_fragment_bytes, budget) = (terms.max_fragment_bytes, terms.budget.clone());
+    socket.on(from_worker::FRAGMENT_DATA, move |socket: SocketRef, data: TryData<Payload>, ack: AckSender| {
+        let on_reply = reply_by(ack);
+        let fragment = line.admit_message(&socket).and_then(|()| {
+            let fragment =
+                read(data, ErrorCode::InvalidFragment).and_then(|data| Fragment::read(data, max_fragment_bytes))?;
+            match budget.reserve(fragment.pcm.len()) {
+                Some(reservation) => Ok((fragment, reservation)),
+                None => {
+                    let message = "the service holds as much audio as it can";
+                    Err(Refusal::new(ErrorCode::ServiceOverloaded, message).about(&fragment.fragment_id))
+                }
+            }
+        });
+        match fragment {
+            Ok((fragment, reservation)) => {
+                // The stream answers when it has taken the audio over or let it go.
+                let on_reply: OnReply = Box::new(move |reply| {
+                    on_reply(reply);
+                    drop(reservation);
+                });
+                line.tell(&socket, Event::Fragment(fragment, on_reply));
+            }
+            Err(refusal) => {
+                let message = refusal.into_message(None);
+                on_reply(Err(&message));
+                send_error(&socket, message);
+            }
+        }
         async {}
     });
 }
 
 fn read(data: TryData<Payload>, code: ErrorCode) -> Result<Payload, Refusal> {
-    data.0.map_err(|error| Refusal::new(code, format!("the event cannot be read: {error}")))
+    data.0.map_err(|error| {
+        // The parser quotes what it could not read, which may be long.
+        let reason: String = error.to_string().chars().take(200).collect();
+        Refusal::new(code, format!("the event cannot be read: {reason}"))
+    })
+}
+
+fn unknown_event(name: &str) -> Refusal {
+    let shown: String = name.chars().take(64).collect();
+    let known = [
+        from_worker::STREAM_INIT,
+        from_worker::FRAGMENT_DATA,
+        from_worker::STREAM_PAUSE,
+        from_worker::STREAM_RESUME,
+        from_worker::STREAM_END,
+    ];
+    let message = format!("there is no event '{shown}'; these are: {}", known.join(", "));
+    Refusal::new(ErrorCode::InvalidConfig, message)
 }
 
 /// The way from one connection to the gateway actor.
@@ -203,16 +163,39 @@ fn read(data: TryData<Payload>, code: ErrorCode) -> Result<Payload, Refusal> {
 struct Line {
     connection: u64,
     gateway: Addr<GatewayActor>,
+    allowance: Arc<Allowance>,
 }
 
 impl Line {
-    fn tell(&self, socket: &SocketRef, event: Event) {
-        if self.gateway.try_send(Command { connection: self.connection, event }).is_err() {
-            refuse(
-                socket,
-                Refusal::new(ErrorCode::ServiceOverloaded, "the service has more messages than it can take"),
-            );
+    /// Counts a message and, if it may pass, hands on what it says.
+    fn take(&self, socket: &SocketRef, event: impl FnOnce() -> Result<Event, Refusal>) {
+        match self.admit_message(socket).and_then(|()| event()) {
+            Ok(event) => self.tell(socket, event),
+            Err(refusal) => send_error(socket, refusal.into_message(None)),
         }
+    }
+
+    fn admit_message(&self, socket: &SocketRef) -> Result<(), Refusal> {
+        match self.allowance.spend() {
+            Verdict::Pass => Ok(()),
+            Verdict::Refuse(refusal) => Err(refusal),
+            Verdict::Close(refusal) => {
+                send_error(socket, refusal.clone().into_message(None));
+                close(socket);
+                Err(refusal)
+            }
+        }
+    }
+
+    fn tell(&self, socket: &SocketRef, event: Event) {
+        let command = Command { connection: self.connection, event };
+        let Err(SendError::Full(command) | SendError::Closed(command)) = self.gateway.try_send(command) else { return };
+        let mut refusal = Refusal::new(ErrorCode::ServiceOverloaded, "the service has more messages than it can take");
+        if let Event::Fragment(fragment, on_reply) = command.event {
+            refusal = refusal.about(fragment.fragment_id);
+            on_reply(Err(&refusal.clone().into_message(None)));
+        }
+        send_error(socket, refusal.into_message(None));
     }
 }
 
@@ -226,25 +209,14 @@ fn reply_by(ack: AckSender) -> OnReply {
     })
 }
 
-fn refuse(socket: &SocketRef, refusal: Refusal) {
-    send_error(socket, refusal.into_message(None));
-}
-
 fn send_error(socket: &SocketRef, message: ErrorMessage) {
-    // A connection that is too full to be told of its own mistake learns it from what does not come.
-    let _ = SocketOutlet(socket.clone()).send(&ServiceMessage::Error(message));
+    // A connection that is too full to be told of its own mistake sends and does not listen: it is closed.
+    if SocketOutlet(socket.clone()).send(&ServiceMessage::Error(message)).is_err() {
+        close(socket);
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_are_told_apart() {
-        let tokens = Tokens::new(vec!["old-secret".into(), "new-secret".into()]);
-        assert_eq!(tokens.find("new-secret"), Some(1));
-        for wrong in ["", "new-secre", "new-secretx", "NEW-SECRET"] {
-            assert_eq!(tokens.find(wrong), None);
-        }
-    }
+fn close(socket: &SocketRef) {
+    // Closed already, or too full to be told: the connection ends either way.
+    let _ = socket.clone().disconnect();
 }

@@ -2,22 +2,30 @@
 //!
 //! | file | concept |
 //! | --- | --- |
+//! | `listener.rs` | the HTTP server: TLS, TCP connections counted, limits of time |
+//! | `admission.rs` | the handshake: origin, token, identity, and how many at once |
+//! | `connection.rs` | events off the socket, decoded and handed on in order |
+//! | `allowance.rs`, `budget.rs`, `quota.rs` | messages a second, bytes between socket and stream, places |
 //! | `actor.rs` | the directory of connections and streams, and the way of a message between them |
-//! | `connection.rs` | handshake, identity, tokens; events off the socket, decoded and handed on in order |
 //! | `outlet.rs` | a socket as a stream sees it |
 //! | `http.rs` | health and metrics |
 
 mod actor;
+mod admission;
+mod allowance;
+mod budget;
 mod connection;
 mod http;
+mod listener;
 mod outlet;
+mod quota;
 
-use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Addr, Arbiter};
-use axum::serve::ListenerExt as _;
+use axum_server::tls_rustls::RustlsConfig;
 use socketioxide::{ParserConfig, SocketIo};
 use sts_actors::events::EventSender;
 use sts_actors::metrics::Metrics;
@@ -25,9 +33,12 @@ use sts_actors::stream::{Stages, StreamSettings};
 use sts_protocol::VoiceProfiles;
 use tokio::net::TcpListener;
 
-pub use actor::{DrainGateway, GatewayActor, IsIdle};
-pub use connection::Tokens;
+pub use actor::{Census, DrainGateway, GatewayActor, TakeCensus};
+pub use listener::TlsFiles;
 
+use listener::SocketLimits;
+
+use crate::access::{Origins, Tokens};
 use crate::service::Capabilities;
 
 /// What the gateway needs to know.
@@ -37,10 +48,24 @@ pub struct GatewaySettings {
     pub max_fragment_bytes: usize,
     /// Most connections at once.
     pub max_connections: usize,
+    /// Of these, those that showed one token.
+    pub max_connections_per_token: usize,
+    /// Of these, those from one address.
+    pub max_connections_per_address: usize,
     /// Most streams at once, those that wait for their worker included.
     pub max_streams: usize,
+    /// Of these, those that one token opened.
+    pub max_streams_per_token: usize,
+    /// Messages a second over one connection; twice that at once.
+    pub max_messages_per_second: NonZeroU32,
+    /// Most bytes of audio between sockets and streams.
+    pub max_buffered_bytes: usize,
+    /// How long a connection may take to its `stream:init`.
+    pub init_timeout: Duration,
     /// Who may connect; everybody when empty.
     pub tokens: Tokens,
+    /// Web pages that may connect.
+    pub origins: Origins,
     /// What holds for each stream.
     pub stream: StreamSettings,
 }
@@ -81,10 +106,10 @@ pub async fn serve(
     gateway: Addr<GatewayActor>,
     settings: GatewaySettings,
     backend: Backend,
+    tls: Option<RustlsConfig>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let limit = message_limit(settings.max_fragment_bytes);
-    let log = backend.log.clone();
     let parser = ParserConfig::common()
         .max_incoming_binary_buf_size(limit)
         .max_incoming_binaries(4)
@@ -97,19 +122,15 @@ pub async fn serve(
         .max_buffer_size(64)
         .connect_timeout(Duration::from_secs(10))
         .build_layer();
-    connection::register(&io, gateway.clone(), &settings);
-    let app = http::router(backend).layer(layer);
-    let closing = io.clone();
-    // Without this an acknowledgement waits for the peer's delayed TCP acknowledgement of what was sent before: 40 ms.
-    let listener = listener.tap_io(move |stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            slog::debug!(log, "a socket refused TCP_NODELAY"; "error" => %error);
-        }
-    });
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(async move {
-            shutdown.await;
-            closing.close().await;
-        })
-        .await
+    connection::register(&io, gateway, &settings);
+    let app = http::router(backend).layer(layer).layer(settings.origins.layer());
+    let limits = SocketLimits {
+        total: settings.max_connections.saturating_mul(2).saturating_add(64),
+        per_address: settings.max_connections_per_address.saturating_mul(2).saturating_add(64),
+    };
+    let closing = async move {
+        shutdown.await;
+        io.close().await;
+    };
+    listener::serve(listener, app, limits, tls, closing).await
 }

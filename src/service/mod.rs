@@ -16,4 +16,4 @@ mod run;
 
 pub use capabilities::Capabilities;
 pub use factories::{Engines, recognizer, synthesizer, translator};
-pub use run::{prepare_process, serve};
+pub use run::{Listening, prepare_process, serve};

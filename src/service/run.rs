@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr};
+use anyhow::Context as _;
+use axum_server::tls_rustls::RustlsConfig;
 use slog::{Logger, info};
 use sts_actors::events::{EventBus, EventSender};
 use sts_actors::metrics::{Metrics, MetricsActor};
@@ -12,12 +14,14 @@ use sts_actors::stage::{self, StageConfig};
 use sts_actors::stream::Stages;
 use sts_protocol::{Stage, VoiceProfiles};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::event_log::EventLog;
 use super::factories::Engines;
+use crate::access::Tokens;
 use crate::config::Config;
-use crate::gateway::{self, Backend, DrainGateway, GatewayActor, GatewaySettings, IsIdle, Tokens};
+use crate::gateway::{self, Backend, DrainGateway, GatewayActor, GatewaySettings, TakeCensus};
+use crate::ops::{self, Plane};
 
 /// Niceness of inference threads: low enough that they still get every idle cycle, high enough to let go at once.
 const INFERENCE_NICE: i32 = 10;
@@ -29,6 +33,15 @@ const LIBRARY_SETTINGS: [(&str, &str); 2] = [
     // Fragments differ in length, and a compiled convolution is kept for each: by default a thousand, 400 MB of them.
     ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128"),
 ];
+
+/// Where the service listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listening {
+    /// The data plane.
+    pub workers: SocketAddr,
+    /// The control plane.
+    pub operators: SocketAddr,
+}
 
 /// Starts the program once more with these settings, but for those that the operator has chosen.
 pub fn prepare_process() {
@@ -42,7 +55,7 @@ pub fn prepare_process() {
     let _ = std::process::Command::new(program).args(std::env::args_os().skip(1)).envs(unset).exec();
 }
 
-/// Runs the service until SIGTERM or SIGINT, or until `stop` is told; then drains it. `listening` hears the address.
+/// Runs the service until SIGTERM or SIGINT, or until `stop` is told; then drains it. `listening` hears the addresses.
 ///
 /// # Errors
 /// What kept it from starting.
@@ -50,7 +63,7 @@ pub fn serve(
     config: Config,
     engines: Engines,
     log: Logger,
-    listening: oneshot::Sender<SocketAddr>,
+    listening: oneshot::Sender<Listening>,
     stop: Option<oneshot::Receiver<()>>,
 ) -> anyhow::Result<()> {
     tch::set_num_threads(config.torch_threads as i32);
@@ -61,12 +74,21 @@ pub fn serve(
     let system = actix::System::new();
     let outcome = system.block_on(async move {
         let backend = start_backend(&config, &engines, &log)?;
-        let settings = gateway_settings(&config);
+        let settings = gateway_settings(&config)?;
+        let tls = match &config.tls {
+            Some(files) => Some(files.load().await.with_context(|| format!("{files:?}"))?),
+            None => None,
+        };
+        let ops_tokens = Tokens::new(&config.ops_tokens.read().map_err(anyhow::Error::msg)?);
+        let secrets = Secrets {
+            tokens: [(settings.tokens.clone(), "worker"), (ops_tokens.clone(), "operator")],
+            tls: tls.clone(),
+        };
         let actor = gateway::start(&settings, &backend);
         let (shut, shutdown) = oneshot::channel::<()>();
         let address = SocketAddr::new(config.host, config.port);
         let (bound, was_bound) = oneshot::channel();
-        let (serving_actor, serving_log) = (actor.clone(), log.clone());
+        let (serving_actor, serving_log, serving_backend) = (actor.clone(), log.clone(), backend.clone());
         let server = sockets.spawn(async move {
             let listener = match TcpListener::bind(address).await {
                 Ok(listener) => listener,
@@ -77,17 +99,33 @@ pub fn serve(
                 return;
             }
             let shutdown = async move { drop(shutdown.await) };
-            if let Err(error) = gateway::serve(listener, serving_actor, settings, backend, shutdown).await {
+            if let Err(error) = gateway::serve(listener, serving_actor, settings, serving_backend, tls, shutdown).await
+            {
                 slog::error!(serving_log, "the listener failed"; "error" => %error);
             }
         });
         let address = was_bound.await??;
-        info!(log, "listening"; "address" => %address);
-        let _ = listening.send(address);
-        wait_for_the_end(stop).await?;
-        drain(&actor, &log, config.stream.end_timeout + Duration::from_secs(10)).await;
+        let drain_asked = Arc::new(Notify::new());
+        let plane = Plane {
+            gateway: actor.clone(),
+            backend,
+            tokens: ops_tokens,
+            drain: Arc::clone(&drain_asked),
+            started: Instant::now(),
+        };
+        let ops_address = SocketAddr::new(config.ops_host, config.ops_port);
+        let (ops_address, ops_server) =
+            ops::start(ops_address, plane).with_context(|| format!("control plane, {ops_address}"))?;
+        info!(log, "listening"; "address" => %address, "tls" => config.tls.is_some(), "ops_address" => %ops_address);
+        if !config.host.is_loopback() && config.tls.is_none() {
+            slog::warn!(log, "tokens and audio travel unencrypted; set TLS_CERTIFICATE_PATH, or have a proxy do TLS");
+        }
+        let _ = listening.send(Listening { workers: address, operators: ops_address });
+        wait_for_the_end(stop, &drain_asked, || secrets.reload(&config, &log)).await?;
+        drain(&actor, &log, config.drain_timeout).await;
         let _ = shut.send(());
         let _ = tokio::time::timeout(Duration::from_secs(5), server).await;
+        ops_server.stop(false).await;
         info!(log, "stopped");
         anyhow::Ok(())
     });
@@ -96,21 +134,63 @@ pub fn serve(
     outcome
 }
 
-async fn wait_for_the_end(stop: Option<oneshot::Receiver<()>>) -> std::io::Result<()> {
+/// Waits for SIGTERM or SIGINT, for an operator's drain, or for `stop`; at each SIGHUP, reloads.
+async fn wait_for_the_end<R: Future<Output = ()>>(
+    stop: Option<oneshot::Receiver<()>>,
+    drain_asked: &Notify,
+    reload: impl Fn() -> R,
+) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hang_up = signal(SignalKind::hangup())?;
     let told = async {
         match stop {
             Some(stop) => drop(stop.await),
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = told => {}
+    tokio::pin!(told);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            () = drain_asked.notified() => return Ok(()),
+            () = &mut told => return Ok(()),
+            _ = hang_up.recv() => reload().await,
+        }
     }
-    Ok(())
+}
+
+/// What can be exchanged while the service runs.
+struct Secrets {
+    /// Tokens of workers, and of operators.
+    tokens: [(Tokens, &'static str); 2],
+    tls: Option<RustlsConfig>,
+}
+
+impl Secrets {
+    /// Reads tokens and certificate anew. What cannot be read leaves what was there in use.
+    async fn reload(&self, config: &Config, log: &Logger) {
+        for ((tokens, whose), source) in self.tokens.iter().zip([&config.worker_tokens, &config.ops_tokens]) {
+            match source.read() {
+                Ok(read) if read.is_empty() && !tokens.is_empty() => {
+                    slog::error!(log, "no token is left; the old ones stay"; "whose" => *whose);
+                }
+                Ok(read) => {
+                    tokens.replace(&read);
+                    info!(log, "tokens read anew"; "whose" => *whose, "count" => read.len());
+                }
+                Err(error) => {
+                    slog::error!(log, "tokens cannot be read; the old ones stay"; "whose" => *whose, "error" => error);
+                }
+            }
+        }
+        let (Some(files), Some(tls)) = (&config.tls, &self.tls) else { return };
+        match files.reload(tls).await {
+            Ok(()) => info!(log, "certificate read anew"),
+            Err(error) => slog::error!(log, "the certificate cannot be read; the old one stays"; "error" => %error),
+        }
+    }
 }
 
 /// Lets every stream finish what it has accepted.
@@ -118,7 +198,7 @@ async fn drain(gateway: &Addr<GatewayActor>, log: &Logger, limit: Duration) {
     info!(log, "draining");
     gateway.do_send(DrainGateway);
     let idle = async {
-        while !gateway.send(IsIdle).await.unwrap_or(true) {
+        while gateway.send(TakeCensus).await.is_ok_and(|census| census.streams > 0) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
@@ -127,14 +207,22 @@ async fn drain(gateway: &Addr<GatewayActor>, log: &Logger, limit: Duration) {
     }
 }
 
-fn gateway_settings(config: &Config) -> GatewaySettings {
-    GatewaySettings {
+fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySettings> {
+    let tokens = config.worker_tokens.read().map_err(anyhow::Error::msg)?;
+    Ok(GatewaySettings {
         max_fragment_bytes: config.max_fragment_bytes,
         max_connections: config.max_connections,
+        max_connections_per_token: config.max_connections_per_token,
+        max_connections_per_address: config.max_connections_per_address,
         max_streams: config.max_streams,
-        tokens: Tokens::new(config.worker_tokens.clone()),
+        max_streams_per_token: config.max_streams_per_token,
+        max_messages_per_second: config.max_messages_per_second,
+        max_buffered_bytes: config.max_buffered_bytes.max(config.max_fragment_bytes),
+        init_timeout: config.init_timeout,
+        tokens: Tokens::new(&tokens),
+        origins: config.origins.clone(),
         stream: config.stream.clone(),
-    }
+    })
 }
 
 fn start_backend(config: &Config, engines: &Engines, log: &Logger) -> anyhow::Result<Backend> {

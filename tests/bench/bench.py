@@ -51,7 +51,7 @@ class Service:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         started = time.monotonic()
-        command = [STS, "serve", "--port", str(self.port), "--log-level", "error"]
+        command = [STS, "serve", "--port", str(self.port), "--ops-port", "0", "--log-level", "error"]
         self.process = subprocess.Popen(command, cwd=ROOT)
         while True:
             try:

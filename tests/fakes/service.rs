@@ -39,10 +39,10 @@ fn main() -> ExitCode {
         }
     };
     let (log, _guard) = sts::logging::start(&config.log_level).expect("the level was checked");
-    let (listening, address) = tokio::sync::oneshot::channel();
+    let (listening, address) = tokio::sync::oneshot::channel::<sts::service::Listening>();
     std::thread::spawn(move || {
         if let Ok(address) = address.blocking_recv() {
-            println!("listening on {address}");
+            println!("listening on {}\noperators on {}", address.workers, address.operators);
         }
     });
     match sts::service::serve(config, fake_engines(), log, listening, None) {

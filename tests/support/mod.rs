@@ -15,35 +15,63 @@ pub fn root() -> &'static Path {
 /// A service in a process of its own; killed when dropped.
 pub struct Service {
     child: Child,
+    /// Of the data plane.
     pub address: String,
+    /// Of the control plane.
+    pub operators: String,
 }
 
 impl Service {
-    /// The real service over fake engines, on a free port.
+    /// The real service over fake engines, on free ports.
     pub fn fake(environment: &[(&str, &str)]) -> Self {
+        let service = Self::fake_unchecked(environment);
+        service.wait_until_ready(Duration::from_secs(10));
+        service
+    }
+
+    /// The same, with its log in a file.
+    pub fn fake_logging_to(log: &Path, environment: &[(&str, &str)]) -> Self {
+        let log = std::fs::File::create(log).expect("a file");
+        let service = Self::start_fake(Self::fake_command(environment).stderr(log));
+        service.wait_until_ready(Duration::from_secs(10));
+        service
+    }
+
+    /// The same, listening but perhaps not ready yet.
+    pub fn fake_unchecked(environment: &[(&str, &str)]) -> Self {
+        Self::start_fake(&mut Self::fake_command(environment))
+    }
+
+    fn fake_command(environment: &[(&str, &str)]) -> Command {
         let program = Path::new(env!("CARGO_BIN_EXE_sts")).with_file_name("examples").join("fake-service");
         assert!(program.exists(), "{} is missing: cargo build --release --examples", program.display());
         let mut command = Command::new(program);
-        command.env("PORT", "0").env("LOG_LEVEL", "error").envs(environment.iter().copied());
+        command.env("PORT", "0").env("OPS_PORT", "0").env("LOG_LEVEL", "error").envs(environment.iter().copied());
+        command
+    }
+
+    fn start_fake(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the fake service starts");
         let stdout = child.stdout.take().expect("stdout is piped");
-        let line = BufReader::new(stdout).lines().next().expect("it says where it listens").expect("in UTF-8");
-        let address = line.strip_prefix("listening on ").expect("it says where it listens").to_owned();
-        let service = Self { child, address };
-        service.wait_until_ready(Duration::from_secs(10));
-        service
+        let mut lines = BufReader::new(stdout).lines();
+        let mut address = |prefix: &str| {
+            let line = lines.next().expect("it says where it listens").expect("in UTF-8");
+            line.strip_prefix(prefix).expect("it says where it listens").to_owned()
+        };
+        let (workers, operators) = (address("listening on "), address("operators on "));
+        Self { child, address: workers, operators }
     }
 
     /// `sts serve` with the real models, on a port of this test's own. Its limits are wide: what is tested is not how
     /// fast this machine is, nor what else runs on it.
     pub fn real(port: u16) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_sts"))
-            .args(["serve", "--port", &port.to_string(), "--log-level", "warning"])
+            .args(["serve", "--port", &port.to_string(), "--ops-port", "0", "--log-level", "warning"])
             .env("MODELS_DIR", models_dir())
             .envs([("ASR_TIMEOUT_MS", "60000"), ("TRANSLATION_TIMEOUT_MS", "60000"), ("TTS_TIMEOUT_MS", "60000")])
             .spawn()
             .expect("sts starts");
-        let service = Self { child, address: format!("127.0.0.1:{port}") };
+        let service = Self { child, address: format!("127.0.0.1:{port}"), operators: String::new() };
         service.wait_until_ready(Duration::from_secs(120));
         service
     }
@@ -65,6 +93,13 @@ impl Service {
 
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends the process a signal.
+    pub fn signal(&self, signal: libc::c_int) {
+        let id = libc::pid_t::try_from(self.child.id()).expect("a process id");
+        // SAFETY: the process is ours and has not been waited for, so the id is still its own.
+        assert_eq!(unsafe { libc::kill(id, signal) }, 0, "the signal cannot be sent");
     }
 
     /// Waits for the process to end by itself.

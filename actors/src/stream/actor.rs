@@ -1,40 +1,20 @@
 //! The actor of one stream: it feeds the session with what comes in, and does what the session wants done.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
-use sts_protocol::{EngineNames, ErrorMessage, Fragment, FragmentAck, Refusal, ServiceMessage, fragment::QueuedStatus};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
+use sts_protocol::{EngineNames, FragmentAck, Refusal, ServiceMessage, fragment::QueuedStatus};
 
+use super::messages::{Answer, Attach, Close, Detach, End, Offer, OnReply, Pause, Resume, Tell};
+use super::outlet::{Connection, Flushed, MAX_BACKLOG, Outlet, Waiting};
 use super::session::{Effect, Session, SessionState};
 use crate::events::EventSender;
 use crate::job::{AsrInput, AsrOutput, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
-use crate::stage::{Cancellation, Reply, StageHandle, StageReport};
+use crate::stage::{Cancellation, Reply, StageHandle};
 
 const TICK: Duration = Duration::from_millis(100);
-const MAILBOX: usize = 256;
-/// Messages that wait for a slow connection; past this the connection is cut, and the worker may resume.
-const MAX_BACKLOG: usize = 256;
-
-/// Why a message could not be handed to a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendError {
-    /// Its buffer is full; later there may be room.
-    Full,
-    /// It is gone.
-    Closed,
-}
-
-/// The connection of a stream's worker.
-pub trait Outlet: Send {
-    /// Sends without waiting.
-    ///
-    /// # Errors
-    /// [`SendError`]; the message was not sent.
-    fn send(&self, message: &ServiceMessage) -> Result<(), SendError>;
-    /// Ends the connection.
-    fn close(&self);
-}
+/// Each may hold a fragment's audio; more than this wait only when the stream's thread is starved.
+const MAILBOX: usize = 64;
 
 /// The three stages.
 #[derive(Clone)]
@@ -67,16 +47,14 @@ pub struct StreamActor {
     session: Session,
     stages: Stages,
     events: EventSender,
-    outlet: Option<Box<dyn Outlet>>,
-    /// Which connection `outlet` is: a late farewell of an earlier one must not detach the stream.
-    connection: u64,
-    backlog: VecDeque<ServiceMessage>,
+    connection: Option<Connection>,
     cancellation: Cancellation,
     gone: Option<StreamGone>,
 }
 
 impl StreamActor {
-    /// An actor for a session that was just opened; `key` is unique in the process, `gone` is called when it stops.
+    /// An actor for a session that was just opened. `key` is unique in the process; `gone` is called once the actor is
+    /// no more, however it ended.
     pub fn new(
         key: u64,
         session: Session,
@@ -85,28 +63,17 @@ impl StreamActor {
         connection: (u64, Box<dyn Outlet>),
         gone: StreamGone,
     ) -> Self {
-        Self {
-            key,
-            session,
-            stages,
-            events,
-            connection: connection.0,
-            outlet: Some(connection.1),
-            backlog: VecDeque::new(),
-            cancellation: Cancellation::default(),
-            gone: Some(gone),
-        }
+        let connection = Some(Connection::new(connection.0, connection.1));
+        Self { key, session, stages, events, connection, cancellation: Cancellation::default(), gone: Some(gone) }
     }
 
+    /// Does what the session wants done, until it wants nothing more.
     fn perform(&mut self, context: &mut Context<Self>) {
         loop {
-            let effects = self.session.take_effects();
-            if effects.is_empty() {
-                return;
-            }
-            for effect in effects {
+            for effect in self.session.take_effects() {
                 match effect {
                     Effect::Send(message) => self.send(message),
+                    Effect::Deliver(number) => self.queue(Waiting::Result(number)),
                     Effect::Publish(event) => self.events.publish(event),
                     Effect::Recognize(number, input) => {
                         let stage = self.stages.asr.clone();
@@ -120,8 +87,16 @@ impl StreamActor {
                         let stage = self.stages.tts.clone();
                         self.submit(&stage, number, input, context);
                     }
-                    Effect::Close(delay) => self.close_after(delay, context),
+                    Effect::Cancel => self.cancellation.cancel(),
+                    Effect::Close => {
+                        self.hang_up();
+                        context.stop();
+                    }
                 }
+            }
+            self.flush();
+            if !self.session.has_effects() {
+                return;
             }
         }
     }
@@ -140,50 +115,48 @@ impl StreamActor {
     }
 
     fn send(&mut self, message: ServiceMessage) {
-        self.backlog.push_back(message);
-        self.flush();
+        self.queue(Waiting::Message(message));
     }
 
-    /// Sends what waits, in order, as far as the connection takes it.
+    /// Without a connection nothing waits: results are kept for a replay, and the rest says nothing to a later one.
+    fn queue(&mut self, waiting: Waiting) {
+        if let Some(connection) = &mut self.connection {
+            connection.push(waiting);
+        }
+    }
+
+    /// Sends what waits as far as the connection takes it, and cuts one that takes too little.
     fn flush(&mut self) {
-        let Some(outlet) = &self.outlet else {
-            self.backlog.clear();
-            return;
+        let Some(connection) = &mut self.connection else { return };
+        let now = Instant::now();
+        let sent = |session: &mut Session, message: &ServiceMessage| session.sent(message, now);
+        let flushed = connection.flush(now, &mut self.session, Session::result, sent);
+        let is_too_slow = || {
+            connection.backlog() > MAX_BACKLOG + self.session.unsent()
+                || connection.stalled_for(now) >= self.session.settings().stall_timeout
         };
-        while let Some(message) = self.backlog.front() {
-            match outlet.send(message) {
-                Ok(()) => drop(self.backlog.pop_front()),
-                Err(SendError::Full) if self.backlog.len() <= MAX_BACKLOG => return,
-                Err(SendError::Full | SendError::Closed) => {
-                    outlet.close();
-                    self.lose_connection();
-                    return;
-                }
-            }
+        if flushed == Flushed::Broken || flushed == Flushed::Full && is_too_slow() {
+            self.hang_up();
+            self.session.detach(false, now);
         }
     }
 
-    /// What was not sent is dropped: results are kept for a replay, and the rest says nothing to a later connection.
-    fn lose_connection(&mut self) {
-        self.outlet = None;
-        self.backlog.clear();
-        self.session.detach(Instant::now());
-    }
-
-    fn close_after(&mut self, delay: Duration, context: &mut Context<Self>) {
-        self.cancellation.cancel();
-        if delay.is_zero() || self.outlet.is_none() {
-            self.finish(context);
-        } else {
-            context.run_later(delay, |actor, context| actor.finish(context));
+    fn hang_up(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.close();
         }
     }
 
-    fn finish(&mut self, context: &mut Context<Self>) {
-        if let Some(outlet) = self.outlet.take() {
-            outlet.close();
+    fn refuse(&mut self, refusal: Refusal) {
+        let message = refusal.into_message(Some(&self.session.identity().stream_id));
+        self.send(ServiceMessage::Error(message));
+    }
+
+    fn answer(&mut self, done: Result<(), Refusal>, context: &mut Context<Self>) {
+        if let Err(refusal) = done {
+            self.refuse(refusal);
         }
-        context.stop();
+        self.perform(context);
     }
 }
 
@@ -196,57 +169,51 @@ impl Actor for StreamActor {
         self.send(ServiceMessage::Ready(ready));
         self.perform(context);
         context.run_interval(TICK, |actor, context| {
-            actor.flush();
             actor.session.tick(Instant::now());
             actor.perform(context);
         });
     }
+}
 
-    fn stopped(&mut self, _: &mut Self::Context) {
+/// However the actor ends, by its session, with its arbiter or by a panic, it leaves nothing behind.
+impl Drop for StreamActor {
+    fn drop(&mut self) {
+        self.session.close("stopped");
+        for effect in self.session.take_effects() {
+            if let Effect::Publish(event) = effect {
+                self.events.publish(event);
+            }
+        }
         self.cancellation.cancel();
+        self.hang_up();
         if let Some(gone) = self.gone.take() {
             gone();
         }
     }
 }
 
-/// Takes the acknowledgement, or the error that comes in its place, to a client that asked for it by a callback.
-pub type OnReply = Box<dyn FnOnce(Result<&FragmentAck, &ErrorMessage>) + Send>;
-
-/// `fragment:data`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Offer {
-    /// The fragment.
-    pub fragment: Fragment,
-    /// Set when the client used an acknowledgement callback.
-    pub on_reply: OnReply,
-}
-
 impl Handler<Offer> for StreamActor {
     type Result = ();
 
-    fn handle(&mut self, offer: Offer, context: &mut Self::Context) {
-        let fragment_id = offer.fragment.fragment_id.clone();
+    fn handle(&mut self, Offer { fragment, on_reply }: Offer, context: &mut Self::Context) {
+        let fragment_id = fragment.fragment_id.clone();
         let has_room = self.stages.asr.has_room();
-        match self.session.accept(offer.fragment, has_room, Instant::now()) {
-            Ok(()) => {
-                let ack =
-                    FragmentAck { fragment_id, status: QueuedStatus::Queued, timestamp: milliseconds_since_epoch() };
-                (offer.on_reply)(Ok(&ack));
-                self.send(ServiceMessage::Ack(ack));
+        match self.session.accept(fragment, has_room, Instant::now()) {
+            Ok(()) => self.acknowledge(fragment_id, on_reply),
+            Err(refusal) => {
+                on_reply(Err(&refusal.clone().into_message(Some(&self.session.identity().stream_id))));
+                self.refuse(refusal);
             }
-            Err(refusal) => self.refuse(refusal, offer.on_reply),
         }
         self.perform(context);
     }
 }
 
 impl StreamActor {
-    fn refuse(&mut self, refusal: Refusal, on_reply: OnReply) {
-        let message = refusal.into_message(Some(&self.session.identity().stream_id));
-        on_reply(Err(&message));
-        self.send(ServiceMessage::Error(message));
+    fn acknowledge(&mut self, fragment_id: String, on_reply: OnReply) {
+        let ack = FragmentAck { fragment_id, status: QueuedStatus::Queued, timestamp: milliseconds_since_epoch() };
+        on_reply(Ok(&ack));
+        self.send(ServiceMessage::Ack(ack));
     }
 }
 
@@ -255,25 +222,32 @@ fn milliseconds_since_epoch() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// `stream:pause`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Pause;
+impl Handler<Pause> for StreamActor {
+    type Result = ();
 
-/// `stream:resume`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Resume;
+    fn handle(&mut self, _: Pause, context: &mut Self::Context) {
+        let done = self.session.pause();
+        self.answer(done, context);
+    }
+}
 
-/// `stream:end`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct End;
+impl Handler<Resume> for StreamActor {
+    type Result = ();
 
-/// Something to tell the worker that is not the session's own, as a refusal of what never reached it.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Tell(pub ServiceMessage);
+    fn handle(&mut self, _: Resume, context: &mut Self::Context) {
+        let done = self.session.resume();
+        self.answer(done, context);
+    }
+}
+
+impl Handler<End> for StreamActor {
+    type Result = ();
+
+    fn handle(&mut self, _: End, context: &mut Self::Context) {
+        let done = self.session.end(Instant::now());
+        self.answer(done, context);
+    }
+}
 
 impl Handler<Tell> for StreamActor {
     type Result = ();
@@ -284,49 +258,11 @@ impl Handler<Tell> for StreamActor {
     }
 }
 
-/// The worker is back on another connection.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Attach {
-    /// The new connection's number.
-    pub connection: u64,
-    /// The new connection.
-    pub outlet: Box<dyn Outlet>,
-    /// The last result that the worker has.
-    pub last_received: Option<u64>,
-}
-
-/// A connection is gone.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Detach {
-    /// Its number.
-    pub connection: u64,
-}
-
-impl Handler<Pause> for StreamActor {
+impl Handler<Close> for StreamActor {
     type Result = ();
 
-    fn handle(&mut self, _: Pause, context: &mut Self::Context) {
-        self.session.pause();
-        self.perform(context);
-    }
-}
-
-impl Handler<Resume> for StreamActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Resume, context: &mut Self::Context) {
-        self.session.resume();
-        self.perform(context);
-    }
-}
-
-impl Handler<End> for StreamActor {
-    type Result = ();
-
-    fn handle(&mut self, _: End, context: &mut Self::Context) {
-        self.session.end(Instant::now());
+    fn handle(&mut self, close: Close, context: &mut Self::Context) {
+        self.session.close(close.reason);
         self.perform(context);
     }
 }
@@ -334,17 +270,21 @@ impl Handler<End> for StreamActor {
 impl Handler<Attach> for StreamActor {
     type Result = ();
 
-    fn handle(&mut self, attach: Attach, context: &mut Self::Context) {
+    fn handle(&mut self, mut attach: Attach, context: &mut Self::Context) {
         if self.session.state() == SessionState::Closed {
-            attach.outlet.close();
             return;
         }
-        if let Some(earlier) = self.outlet.replace(attach.outlet) {
-            earlier.close();
+        // The connection that was there is over in any case: whoever sent this has given the stream to the new one.
+        self.hang_up();
+        match self.session.attach(attach.last_received, self.stages.engines()) {
+            Ok(()) => {
+                self.connection = attach.take_outlet().map(|outlet| Connection::new(attach.connection, outlet));
+            }
+            Err(refusal) => {
+                attach.refuse(refusal);
+                self.session.detach(false, Instant::now());
+            }
         }
-        self.connection = attach.connection;
-        self.backlog.clear();
-        self.session.attach(attach.last_received, self.stages.engines());
         self.perform(context);
     }
 }
@@ -353,21 +293,12 @@ impl Handler<Detach> for StreamActor {
     type Result = ();
 
     fn handle(&mut self, detach: Detach, context: &mut Self::Context) {
-        if detach.connection == self.connection && self.outlet.is_some() {
-            self.lose_connection();
+        if self.connection.as_ref().is_some_and(|connection| connection.number == detach.connection) {
+            self.hang_up();
+            self.session.detach(detach.farewell, Instant::now());
             self.perform(context);
         }
     }
-}
-
-/// A stage's answer for a fragment.
-struct Answer<O> {
-    number: u64,
-    report: StageReport<O>,
-}
-
-impl<O> Message for Answer<O> {
-    type Result = ();
 }
 
 impl Handler<Answer<AsrOutput>> for StreamActor {

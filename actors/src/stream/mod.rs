@@ -1,8 +1,21 @@
 //! A stream: the session's state machine, its reorder queue, and the actor that drives both.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `session.rs` | the state machine; facts go in, effects come out |
+//! | `session/` | its parts: admission, pipeline, delivery, life |
+//! | `reorder.rs` | results come in any order and leave in theirs |
+//! | `replay.rs`, `given_up.rs`, `outcome.rs`, `statistics.rs` | what a session keeps of fragments that are done |
+//! | `actor.rs`, `messages.rs` | the actor, and what others say to it |
+//! | `outlet.rs` | a connection, and what waits for room in it |
 
 mod actor;
+mod given_up;
+mod messages;
 mod outcome;
+mod outlet;
 mod reorder;
+mod replay;
 mod session;
 mod settings;
 mod statistics;
@@ -10,9 +23,9 @@ mod statistics;
 #[cfg(test)]
 mod session_tests;
 
-pub use actor::{
-    Attach, Detach, End, Offer, OnReply, Outlet, Pause, Resume, SendError, Stages, StreamActor, StreamGone, Tell,
-};
+pub use actor::{Stages, StreamActor, StreamGone};
+pub use messages::{Attach, Close, Detach, End, Offer, OnReply, Pause, Resume, Tell, no_such_session};
+pub use outlet::{Outlet, SendError};
 pub use reorder::Reorder;
 pub use session::{Effect, Identity, Session, SessionState};
 pub use settings::StreamSettings;

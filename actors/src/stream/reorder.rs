@@ -41,6 +41,11 @@ impl<T> Reorder<T> {
         }
     }
 
+    /// Where the stream began, once that is settled.
+    pub fn start(&self) -> Option<u64> {
+        self.start
+    }
+
     /// The number that leaves next, once it is settled where the stream starts.
     pub fn next(&self) -> Option<u64> {
         self.next

@@ -88,13 +88,24 @@ impl Bench {
 
     fn messages(&mut self) -> Vec<ServiceMessage> {
         let effects = self.session.take_effects();
-        effects
-            .into_iter()
-            .filter_map(|effect| match effect {
+        self.hand_over(effects)
+    }
+
+    /// What these effects send, each message handed over to a connection that takes all.
+    fn hand_over(&mut self, effects: Vec<Effect>) -> Vec<ServiceMessage> {
+        let mut messages = Vec::new();
+        for effect in effects {
+            let message = match effect {
                 Effect::Send(message) => Some(message),
+                Effect::Deliver(number) => self.session.result(number),
                 _ => None,
-            })
-            .collect()
+            };
+            if let Some(message) = message {
+                self.session.sent(&message, self.now);
+                messages.push(message);
+            }
+        }
+        messages
     }
 }
 
@@ -136,11 +147,10 @@ fn silence_is_a_success_and_costs_no_later_stage() {
     bench.hear(0, "");
     let effects = bench.session.take_effects();
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Translate(..) | Effect::Synthesize(..))));
-    let silent = effects.iter().any(|effect| {
-        matches!(effect, Effect::Send(ServiceMessage::Processed(processed))
-            if processed.status == FragmentStatus::Success && processed.transcript.as_deref() == Some(""))
-    });
-    assert!(silent);
+    let messages = bench.hand_over(effects);
+    let silent = matches!(messages.as_slice(), [ServiceMessage::Processed(processed)]
+        if processed.status == FragmentStatus::Success && processed.transcript.as_deref() == Some(""));
+    assert!(silent, "{messages:?}");
 }
 
 #[test]
@@ -242,11 +252,11 @@ fn a_number_far_ahead_is_refused() {
 fn pausing_lets_work_in_flight_finish() {
     let mut bench = Bench::new(StreamSettings::default(), None);
     bench.offer(0).expect("accepted");
-    bench.session.pause();
+    bench.session.pause().expect("active");
     assert_eq!(bench.offer(1), Err(ErrorCode::StreamPaused));
     bench.pass(0);
     assert_eq!(results(&bench.messages()).len(), 1);
-    bench.session.resume();
+    bench.session.resume().expect("paused");
     bench.offer(1).expect("accepted again");
 }
 
@@ -254,15 +264,15 @@ fn pausing_lets_work_in_flight_finish() {
 fn ending_waits_for_work_in_flight_and_counts_it() {
     let mut bench = Bench::new(StreamSettings::default(), None);
     bench.offer(0).expect("accepted");
-    bench.session.end(bench.now);
+    bench.session.end(bench.now).expect("not closed");
     assert_eq!(bench.offer(1), Err(ErrorCode::StreamNotFound));
     assert!(bench.messages().is_empty());
     bench.pass(0);
     let messages = bench.messages();
     let Some(ServiceMessage::Complete(complete)) = messages.last() else { panic!("complete: {messages:?}") };
     assert_eq!((complete.total_fragments, complete.success_count), (1, 1));
-    assert_eq!(bench.session.state(), SessionState::Closed);
-    bench.session.end(bench.now);
+    assert_eq!(bench.session.state(), SessionState::Ending);
+    bench.session.end(bench.now).expect("asked twice");
     assert!(bench.messages().is_empty(), "ended once");
 }
 
@@ -270,7 +280,7 @@ fn ending_waits_for_work_in_flight_and_counts_it() {
 fn an_end_that_takes_too_long_fails_what_is_left() {
     let mut bench = Bench::new(StreamSettings::default(), None);
     bench.offer(0).expect("accepted");
-    bench.session.end(bench.now);
+    bench.session.end(bench.now).expect("not closed");
     let messages = bench.after(Duration::from_secs(31));
     let Some(ServiceMessage::Complete(complete)) = messages.last() else { panic!("complete: {messages:?}") };
     assert_eq!(complete.failed_count, 1);
@@ -284,12 +294,12 @@ fn a_worker_that_comes_back_gets_what_it_missed_once_and_in_order() {
         bench.offer(number).expect("accepted");
     }
     bench.pass(0);
-    bench.session.detach(bench.now);
-    bench.messages();
+    assert_eq!(results(&bench.messages()), [(0, FragmentStatus::Success)]);
+    bench.session.detach(false, bench.now);
     bench.pass(2);
     bench.pass(1);
     assert!(bench.messages().is_empty(), "nobody is there");
-    bench.session.attach(Some(0), EngineNames::default());
+    bench.session.attach(Some(0), EngineNames::default()).expect("an honest claim");
     let messages = bench.messages();
     let ServiceMessage::Ready(ready) = &messages[0] else { panic!("ready first") };
     assert!(ready.resumed && ready.next_sequence_number == Some(3));
@@ -299,14 +309,12 @@ fn a_worker_that_comes_back_gets_what_it_missed_once_and_in_order() {
 #[test]
 fn a_worker_that_stays_away_leaves_nothing() {
     let mut bench = Bench::new(StreamSettings::default(), None);
-    bench.session.detach(bench.now);
+    bench.session.detach(false, bench.now);
     bench.after(Duration::from_secs(29));
     assert_eq!(bench.session.state(), SessionState::Active);
     bench.now += SECOND;
     bench.session.tick(bench.now);
-    assert!(
-        bench.session.take_effects().iter().any(|effect| matches!(effect, Effect::Close(delay) if delay.is_zero()))
-    );
+    assert!(bench.session.take_effects().iter().any(|effect| matches!(effect, Effect::Close)));
     assert_eq!(bench.session.state(), SessionState::Closed);
 }
 
@@ -314,7 +322,7 @@ fn a_worker_that_stays_away_leaves_nothing() {
 fn without_a_grace_the_stream_ends_with_its_connection() {
     let settings = StreamSettings { resume_grace: Duration::ZERO, ..StreamSettings::default() };
     let mut bench = Bench::new(settings, None);
-    bench.session.detach(bench.now);
+    bench.session.detach(false, bench.now);
     assert_eq!(bench.session.state(), SessionState::Closed);
 }
 
@@ -326,10 +334,13 @@ fn the_replay_buffer_is_bounded_in_number_and_bytes() {
         bench.offer(number).expect("accepted");
         bench.pass(number);
     }
-    bench.session.detach(bench.now);
     bench.messages();
-    bench.session.attach(None, EngineNames::default());
-    assert_eq!(results(&bench.messages()).iter().map(|result| result.0).collect::<Vec<_>>(), [7, 8]);
+    bench.session.detach(false, bench.now);
+    bench.session.attach(None, EngineNames::default()).expect("an honest claim");
+    let messages = bench.messages();
+    assert_eq!(results(&messages).iter().map(|result| result.0).collect::<Vec<_>>(), [7, 8]);
+    let ServiceMessage::Processed(first) = &messages[1] else { panic!("a result after ready") };
+    assert_eq!(first.skipped, [0, 1, 2, 3, 4, 5, 6], "what fell out is named");
     bench.offer(3).expect("known, though its result is gone: acknowledged again");
     assert!(results(&bench.messages()).is_empty());
 }

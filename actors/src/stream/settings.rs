@@ -19,9 +19,13 @@ pub struct StreamSettings {
     pub end_timeout: Duration,
     /// How long the connection stays after `stream:complete`.
     pub close_delay: Duration,
-    /// Results kept for a worker that comes back: at most this many.
+    /// How long a connection may take nothing while something waits for it; then it is cut, and the worker may resume.
+    pub stall_timeout: Duration,
+    /// Results kept after they were handed to a connection, which may break before they arrive: at most this many. It
+    /// should be more than fit into a connection's buffer. Results that wait to be handed over are kept besides; there
+    /// are never more of them than the critical threshold.
     pub replay_results: usize,
-    /// … and at most this many bytes of audio.
+    /// … and at most this many bytes of audio, but for the newest result.
     pub replay_bytes: usize,
     /// Largest duration variance of a success, as a fraction.
     pub variance_success_max: f64,
@@ -38,7 +42,8 @@ impl Default for StreamSettings {
             resume_grace: Duration::from_millis(30_000),
             end_timeout: Duration::from_secs(30),
             close_delay: Duration::from_secs(5),
-            replay_results: 32,
+            stall_timeout: Duration::from_secs(30),
+            replay_results: 128,
             replay_bytes: 16 << 20,
             variance_success_max: 0.10,
             variance_partial_max: 0.20,

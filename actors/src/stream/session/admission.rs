@@ -15,6 +15,9 @@ impl Session {
     /// # Errors
     /// Why it is not taken. Nothing else has changed then.
     pub fn accept(&mut self, fragment: Fragment, recogniser_has_room: bool, now: Instant) -> Result<(), Refusal> {
+        if self.state == SessionState::Closed {
+            return Err(Refusal::new(ErrorCode::StreamNotFound, "the stream is over").about(fragment.fragment_id));
+        }
         let accepted = self.admit(fragment, recogniser_has_room, now);
         if let Err(refusal) = &accepted {
             let stream_id = Arc::clone(&self.identity.stream_id);
@@ -51,8 +54,15 @@ impl Session {
                 format!("`sequence_number` {number} is more than {window} past {base}, the next to be answered");
             return refuse(ErrorCode::InvalidFragment, message);
         }
-        if self.in_flight() >= self.settings.thresholds.critical {
-            let message = format!("{} fragments of this stream are in flight", self.in_flight());
+        // Results that a slow connection has not taken yet count too: they hold their audio until it has.
+        let (in_flight, unsent) = (self.in_flight(), self.unsent());
+        if in_flight + unsent >= self.settings.thresholds.critical {
+            let message = match unsent {
+                0 => format!("{in_flight} fragments of this stream are in flight"),
+                _ => {
+                    format!("{in_flight} fragments of this stream are in flight, and {unsent} results wait to be sent")
+                }
+            };
             return refuse(ErrorCode::BackpressureExceeded, message);
         }
         if !recogniser_has_room {
@@ -67,13 +77,13 @@ impl Session {
         let number = fragment.sequence_number;
         self.tracked.contains_key(&number)
             || self.by_fragment_id.contains_key(fragment.fragment_id.as_str())
-            || (self.reorder.has_left(number) && !self.given_up.contains(&number))
+            || (self.reorder.has_left(number) && !self.given_up.contains(number))
     }
 
+    /// Delivers a result again, if it is there; one that was not sent yet is on its way already.
     fn resend(&mut self, number: u64) {
-        let outcome = self.replay.iter().find(|outcome| outcome.sequence_number == number).cloned();
-        if let Some(outcome) = outcome {
-            self.send_outcome(&outcome);
+        if self.is_attached() && self.replay.was_sent(number) && self.replay.find(number).is_some() {
+            self.effects.push(Effect::Deliver(number));
         }
     }
 

@@ -12,9 +12,6 @@ use crate::stage::StageFailure;
 use crate::stream::outcome::Outcome;
 use crate::stream::reorder::Released;
 
-/// Numbers that were given up and are remembered, so that a late one is told apart from a duplicate.
-const GIVEN_UP_KEPT: usize = 1_024;
-
 impl Session {
     pub(super) fn finish_with_silence(&mut self, number: u64, now: Instant) {
         let Some(tracked) = self.tracked.get(&number) else { return };
@@ -68,7 +65,7 @@ impl Session {
         for released in self.reorder.release(now, gap_timeout, in_work) {
             self.emit(released, now);
         }
-        if self.state == SessionState::Ending && self.tracked.is_empty() {
+        if self.state == SessionState::Ending && self.tracked.is_empty() && !self.completed {
             self.complete();
         }
     }
@@ -92,38 +89,48 @@ impl Session {
             failure,
             in_flight,
         });
-        let outcome = Arc::new(outcome);
-        self.send_outcome(&outcome);
-        self.keep_for_replay(outcome);
+        self.replay.push(Arc::new(outcome));
+        if self.is_attached() {
+            self.effects.push(Effect::Deliver(sequence_number));
+        }
         self.update_level();
     }
 
     fn give_up(&mut self, skipped: &[u64]) {
-        if skipped.is_empty() {
-            return;
-        }
-        self.given_up.extend(skipped);
-        while self.given_up.len() > GIVEN_UP_KEPT {
-            self.given_up.pop_first();
-        }
+        let (Some(&first), Some(&last)) = (skipped.first(), skipped.last()) else { return };
+        self.given_up.add(first, last);
         let stream_id = Arc::clone(&self.identity.stream_id);
         self.effects.push(Effect::Publish(LifecycleEvent::GapSkipped { stream_id, count: skipped.len() }));
     }
 
-    pub(super) fn send_outcome(&mut self, outcome: &Outcome) {
-        if self.attached {
-            let message = outcome.message(&self.identity.stream_id, self.init.audio_encoding);
-            self.effects.push(Effect::Send(ServiceMessage::Processed(Box::new(message))));
+    /// The `fragment:processed` of this number, while its result is kept.
+    pub fn result(&self, number: u64) -> Option<ServiceMessage> {
+        let outcome = self.replay.find(number)?;
+        let mut message = outcome.message(&self.identity.stream_id, self.init.audio_encoding);
+        if !self.replay.was_sent(number) {
+            message.skipped = self.missing_before(number);
         }
+        Some(ServiceMessage::Processed(Box::new(message)))
     }
 
-    fn keep_for_replay(&mut self, outcome: Arc<Outcome>) {
-        self.replay.push_back(outcome);
-        let mut bytes: usize = self.replay.iter().map(|outcome| outcome.bytes()).sum();
-        while self.replay.len() > self.settings.replay_results || bytes > self.settings.replay_bytes {
-            let Some(oldest) = self.replay.pop_front() else { break };
-            bytes -= oldest.bytes();
-            self.by_fragment_id.remove(oldest.fragment_id.as_str());
+    /// The numbers between the last that the worker has and this one: they were given up, or their results fell out
+    /// of the replay buffer before the worker came back. When they are very many, the last of them.
+    fn missing_before(&self, number: u64) -> Vec<u64> {
+        let start = self.reorder.start().unwrap_or(number);
+        let expected = self.replay.sent_through().map_or(start, |last| start.max(last + 1));
+        let named = expected.max(number.saturating_sub(self.settings.reorder_window));
+        (named..number).collect()
+    }
+
+    pub(super) fn result_was_sent(&mut self, number: u64) {
+        let fallen = self.replay.sent(number, self.settings.replay_results, self.settings.replay_bytes);
+        self.forget_ids(&fallen);
+    }
+
+    /// An id is known as long as its result is kept; after that its number still is.
+    pub(super) fn forget_ids(&mut self, outcomes: &[Arc<Outcome>]) {
+        for outcome in outcomes {
+            self.by_fragment_id.remove(outcome.fragment_id.as_str());
         }
     }
 
@@ -134,11 +141,16 @@ impl Session {
             return;
         }
         self.level = severity;
-        if self.attached {
-            let event = self.settings.thresholds.event(&self.identity.stream_id, severity, in_flight);
-            self.effects.push(Effect::Send(ServiceMessage::Backpressure(event)));
+        if self.is_attached() {
+            self.tell_level();
         }
         self.publish(|stream_id, in_flight| LifecycleEvent::BackpressureChanged { stream_id, severity, in_flight });
+    }
+
+    pub(super) fn tell_level(&mut self) {
+        self.told_level = self.level;
+        let event = self.settings.thresholds.event(&self.identity.stream_id, self.level, self.in_flight());
+        self.effects.push(Effect::Send(ServiceMessage::Backpressure(event)));
     }
 }
 

@@ -1,0 +1,215 @@
+//! Every setting of the service: a flag, an environment variable and a key of the TOML file each.
+//!
+//! A flag wins over the environment, that over the file, and that over the default. All settings are read before
+//! anything starts, and every wrong one is named at once.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `settings.rs` | the table: names, defaults, help; the flags made from it |
+//! | `reader.rs` | texts to values, and what is wrong with them |
+//! | `tokens.rs` | where worker tokens come from |
+
+mod reader;
+mod settings;
+mod tokens;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sts_actors::stream::StreamSettings;
+use sts_models::DeviceChoice;
+
+use crate::access::Origins;
+use crate::gateway::TlsFiles;
+use reader::Reader;
+use settings::SETTINGS;
+
+pub use settings::SettingFlags;
+pub use tokens::TokenSource;
+
+/// The voices.json that ships.
+pub const DEFAULT_VOICES: &str = include_str!("../../models/voices.json");
+
+/// Everything that is wrong with the settings, a line each.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problems(pub Vec<String>);
+
+/// The settings, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// Port; 0 takes a free one.
+    pub port: u16,
+    /// Where tensors live.
+    pub device: DeviceChoice,
+    /// Root of the weights.
+    pub models_dir: PathBuf,
+    /// The recogniser's directory.
+    pub asr_model: PathBuf,
+    /// The synthesiser's directory.
+    pub tts_model: PathBuf,
+    /// Text of voices.json.
+    pub voices: String,
+    /// Pairs that are loaded before the service is ready.
+    pub translator_pairs: Vec<(String, String)>,
+    /// Whether pairs may be fetched from Mozilla.
+    pub translator_downloads: bool,
+    /// Address of the control plane.
+    pub ops_host: IpAddr,
+    /// Its port; 0 takes a free one.
+    pub ops_port: u16,
+    /// Where the tokens of operators are.
+    pub ops_tokens: TokenSource,
+    /// Where the tokens of workers are.
+    pub worker_tokens: TokenSource,
+    /// Certificate and key; without them the port speaks no TLS.
+    pub tls: Option<TlsFiles>,
+    /// Web pages that may connect.
+    pub origins: Origins,
+    /// Largest fragment, bytes.
+    pub max_fragment_bytes: usize,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Connections at once of one token.
+    pub max_connections_per_token: usize,
+    /// Connections at once from one address.
+    pub max_connections_per_address: usize,
+    /// Streams at once.
+    pub max_streams: usize,
+    /// Streams at once of one token.
+    pub max_streams_per_token: usize,
+    /// Messages a second over one connection.
+    pub max_messages_per_second: NonZeroU32,
+    /// Bytes of audio between sockets and streams.
+    pub max_buffered_bytes: usize,
+    /// From a connection to its `stream:init`.
+    pub init_timeout: Duration,
+    /// How long SIGTERM waits for streams to end.
+    pub drain_timeout: Duration,
+    /// Room of the recogniser's queue.
+    pub queue_capacity: usize,
+    /// Worker threads: recogniser, translator, synthesiser.
+    pub workers: [usize; 3],
+    /// Limits: recognition, translation, synthesis.
+    pub timeouts: [Duration; 3],
+    /// Threads of one tensor operation.
+    pub torch_threads: usize,
+    /// Retries of a fragment that lost its worker.
+    pub stage_retries: u32,
+    /// What holds for each stream.
+    pub stream: StreamSettings,
+    /// Level of the log.
+    pub log_level: String,
+}
+
+impl Config {
+    /// Reads the settings: `flags` over `environment` over the file at `file` over the defaults.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn load(
+        flags: &SettingFlags,
+        environment: impl Fn(&str) -> Option<String>,
+        file: Option<&Path>,
+    ) -> Result<Self, Problems> {
+        let mut reader = Reader { values: HashMap::new(), problems: Vec::new() };
+        let from_file = reader.read_file(file);
+        for setting in SETTINGS {
+            let value = flags
+                .0
+                .get(setting.key)
+                .cloned()
+                .or_else(|| environment(&setting.key.to_uppercase()))
+                .or_else(|| from_file.get(setting.key).cloned())
+                .unwrap_or_else(|| setting.default.to_owned());
+            reader.values.insert(setting.key, value);
+        }
+        reader.config()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sts_protocol::Thresholds;
+
+    fn load(environment: &[(&str, &str)]) -> Result<Config, Problems> {
+        let find = |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::load(&SettingFlags::default(), find, None)
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_contract() {
+        let config = load(&[]).expect("valid");
+        assert_eq!((config.port, config.max_fragment_bytes), (8000, 8 << 20));
+        assert_eq!(config.timeouts.map(|limit| limit.as_millis()), [5_000, 5_000, 10_000]);
+        assert_eq!(config.stream.thresholds, Thresholds::default());
+        assert_eq!(config.stream.resume_grace, Duration::from_secs(30));
+        assert!(config.host.is_loopback());
+    }
+
+    #[test]
+    fn every_wrong_setting_is_named_at_once() {
+        let wrong = [
+            ("PORT", "http"),
+            ("DEVICE", "tpu"),
+            ("ASR_WORKERS", "0"),
+            ("BACKPRESSURE_THRESHOLD_LOW", "9"),
+            ("DURATION_VARIANCE_SUCCESS_MAX", "2"),
+            ("LOG_LEVEL", "loud"),
+            ("TRANSLATOR", "babelfish"),
+            ("VOICE_PROFILES_PATH", "/nowhere.json"),
+            ("HOST", "0.0.0.0"),
+            ("TRANSLATOR_PAIRS", "english-es"),
+            ("TRANSLATOR_DOWNLOADS", "perhaps"),
+            ("TLS_CERTIFICATE_PATH", "/nowhere.pem"),
+            ("TLS_KEY_PATH", "/nowhere.key"),
+            ("CORS_ORIGINS", "studio.example"),
+            ("MAX_MESSAGES_PER_SECOND", "0"),
+            ("INIT_TIMEOUT_MS", "soon"),
+            ("OPS_TOKENS_FILE", "/nowhere.tokens"),
+        ];
+        let Problems(problems) = load(&wrong).expect_err("all wrong");
+        for (name, _) in &wrong {
+            assert!(problems.iter().any(|problem| problem.contains(name)), "{name} is not named in {problems:?}");
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), "port = 1111\nhost = \"127.0.0.2\"\nmax_streams = 7\n").expect("written");
+        let flags = SettingFlags(HashMap::from([("port", "3333".to_owned())]));
+        let environment = |name: &str| match name {
+            "PORT" => Some("2222".to_owned()),
+            "HOST" => Some("127.0.0.3".to_owned()),
+            _ => None,
+        };
+        let config = Config::load(&flags, environment, Some(file.path())).expect("valid");
+        assert_eq!((config.port, config.host.to_string().as_str(), config.max_streams), (3333, "127.0.0.3", 7));
+    }
+
+    #[test]
+    fn the_open_internet_needs_tokens() {
+        assert!(load(&[("HOST", "0.0.0.0")]).is_err());
+        assert!(load(&[("HOST", "0.0.0.0"), ("WORKER_TOKENS", "0123456789abcdef")]).is_ok());
+        assert!(load(&[("HOST", "0.0.0.0"), ("ALLOW_UNAUTHENTICATED", "true")]).is_ok());
+        assert!(load(&[("WORKER_TOKENS", "short")]).is_err());
+        // A file without a token would open the service to everybody.
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        assert!(load(&[("WORKER_TOKENS_FILE", file.path().to_str().expect("UTF-8"))]).is_err());
+    }
+
+    #[test]
+    fn unknown_keys_of_the_file_are_named() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), "prot = 1\n").expect("written");
+        let Problems(problems) =
+            Config::load(&SettingFlags::default(), |_| None, Some(file.path())).expect_err("a typo");
+        assert!(problems[0].contains("`prot`"));
+    }
+}

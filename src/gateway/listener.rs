@@ -1,0 +1,165 @@
+//! The HTTP server under the data plane: TLS, TCP connections counted, and nobody waited for without end.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::accept::Accept;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use super::quota::{Lease, Quota};
+
+/// From a TCP connection to the head of its first request.
+const FIRST_REQUEST_LIMIT: Duration = Duration::from_secs(10);
+/// From one request to the head of the next. Polling clients keep a connection between two messages.
+const HEADER_LIMIT: Duration = Duration::from_secs(60);
+/// Between two pieces of a request's body.
+const BODY_LIMIT: Duration = Duration::from_secs(15);
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
+
+/// A certificate chain and its key, PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key of the leaf.
+    pub key: PathBuf,
+}
+
+impl TlsFiles {
+    /// Reads both.
+    ///
+    /// # Errors
+    /// What is wrong with either.
+    pub async fn load(&self) -> io::Result<RustlsConfig> {
+        // A second call finds the provider installed already, by the first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        RustlsConfig::from_pem_file(&self.certificate, &self.key).await
+    }
+
+    /// Reads both once more, for connections that are yet to come.
+    ///
+    /// # Errors
+    /// What is wrong with either; the old ones stay in use.
+    pub async fn reload(&self, config: &RustlsConfig) -> io::Result<()> {
+        config.reload_from_pem_file(&self.certificate, &self.key).await
+    }
+}
+
+/// Bounds on TCP connections. They are wider than those on Socket.IO connections, which answer with a code: what
+/// exceeds these is closed without a word.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketLimits {
+    /// In all.
+    pub total: usize,
+    /// From one address.
+    pub per_address: usize,
+}
+
+/// Serves until `shutdown` is done.
+///
+/// # Errors
+/// What the listener said.
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    limits: SocketLimits,
+    tls: Option<RustlsConfig>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let handle = Handle::<SocketAddr>::new();
+    let stopping = handle.clone();
+    tokio::spawn(async move {
+        shutdown.await;
+        stopping.graceful_shutdown(Some(SHUTDOWN_LIMIT));
+    });
+    let app = app.layer(RequestBodyTimeoutLayer::new(BODY_LIMIT));
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    let counting = CountingAcceptor { total: Quota::new(limits.total), per_address: Quota::new(limits.per_address) };
+    let mut server = axum_server::Server::from_listener(listener)
+        .handle(handle)
+        .first_request_timeout(FIRST_REQUEST_LIMIT)
+        .acceptor(counting.clone());
+    server.http_builder().http1().header_read_timeout(HEADER_LIMIT);
+    match tls {
+        None => server.serve(service).await,
+        Some(config) => server.acceptor(RustlsAcceptor::new(config).acceptor(counting)).serve(service).await,
+    }
+}
+
+/// Lets TCP connections in while there is room.
+#[derive(Clone)]
+struct CountingAcceptor {
+    total: Quota<()>,
+    per_address: Quota<IpAddr>,
+}
+
+impl<S> Accept<TcpStream, S> for CountingAcceptor {
+    type Stream = CountedStream;
+    type Service = S;
+    type Future = std::future::Ready<io::Result<(CountedStream, S)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        std::future::ready(self.count(stream).map(|stream| (stream, service)))
+    }
+}
+
+impl CountingAcceptor {
+    fn count(&self, stream: TcpStream) -> io::Result<CountedStream> {
+        let full = || io::Error::other("too many connections");
+        let address = stream.peer_addr()?.ip().to_canonical();
+        // Without this an acknowledgement waits for the peer's delayed TCP acknowledgement of what was sent before:
+        // 40 ms.
+        stream.set_nodelay(true)?;
+        let _address = self.per_address.lease(address).ok_or_else(full)?;
+        let _total = self.total.lease(()).ok_or_else(full)?;
+        Ok(CountedStream { stream, _address, _total })
+    }
+}
+
+/// A TCP connection, and the places that it takes up for as long as it is open.
+struct CountedStream {
+    stream: TcpStream,
+    _address: Lease<IpAddr>,
+    _total: Lease<()>,
+}
+
+impl AsyncRead for CountedStream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for CountedStream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context,
+        bytes: &[io::IoSlice],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,80 @@
+//! The control plane: an HTTP API for operators, on a port of its own.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `authentication.rs` | who may ask: a token, and no foreign web page |
+//! | `service.rs` | `/api/v1/service`: its state, and the drain |
+
+mod authentication;
+mod service;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::Addr;
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use serde::Serialize;
+use sts_protocol::ErrorCode;
+use tokio::sync::Notify;
+
+use crate::access::Tokens;
+use crate::gateway::{Backend, GatewayActor};
+
+/// What the control plane shows and moves.
+#[derive(Clone)]
+pub struct Plane {
+    /// The directory of connections and streams.
+    pub gateway: Addr<GatewayActor>,
+    /// Stages, metrics, log.
+    pub backend: Backend,
+    /// Who may ask; everybody when empty.
+    pub tokens: Tokens,
+    /// Told when an operator wants the service to drain.
+    pub drain: Arc<Notify>,
+    /// When the service started.
+    pub started: Instant,
+}
+
+/// What is said instead of an answer.
+#[derive(Debug, Serialize)]
+struct Problem {
+    code: ErrorCode,
+    message: String,
+}
+
+impl Problem {
+    fn response(status: actix_web::http::StatusCode, code: ErrorCode, message: impl Into<String>) -> HttpResponse {
+        HttpResponse::build(status).json(Self { code, message: message.into() })
+    }
+}
+
+/// Serves in the background of the current actix system; gives the address, and a handle that stops it.
+///
+/// # Errors
+/// The port is taken, or may not be had.
+pub fn start(address: SocketAddr, plane: Plane) -> std::io::Result<(SocketAddr, ServerHandle)> {
+    let listener = TcpListener::bind(address)?;
+    let local = listener.local_addr()?;
+    let app = move || {
+        let plane = web::Data::new(plane.clone());
+        App::new()
+            .app_data(plane)
+            .wrap(from_fn(authentication::check))
+            .service(web::scope("/api/v1").configure(service::routes))
+            .default_service(web::to(|| async {
+                Problem::response(
+                    actix_web::http::StatusCode::NOT_FOUND,
+                    ErrorCode::InvalidConfig,
+                    "there is no such path; the API is under /api/v1",
+                )
+            }))
+    };
+    // Signals are the service's own: it drains before it stops anything.
+    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run();
+    let handle = server.handle();
+    actix::spawn(server);
+    Ok((local, handle))
+}

@@ -1,0 +1,62 @@
+//! `/api/v1/service`: how the service is, and how to let it come to its end.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use sts_protocol::ErrorCode;
+
+use super::{Plane, Problem};
+use crate::gateway::{Census, TakeCensus};
+
+/// The routes.
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config.route("/service", web::get().to(state)).route("/service/drain", web::post().to(drain));
+}
+
+/// Where the service is in its life.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Phase {
+    Starting,
+    Ready,
+    Draining,
+}
+
+#[derive(Serialize)]
+struct State {
+    state: Phase,
+    /// Why it takes no stream, unless it is ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    version: &'static str,
+    uptime_s: f64,
+    connections: usize,
+    streams: usize,
+}
+
+async fn state(plane: web::Data<Plane>) -> HttpResponse {
+    match plane.gateway.send(TakeCensus).await {
+        Ok(census) => HttpResponse::Ok().json(describe(&plane, census)),
+        Err(error) => Problem::response(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Internal, error.to_string()),
+    }
+}
+
+fn describe(plane: &Plane, census: Census) -> State {
+    let reason = if census.draining { Some("draining".to_owned()) } else { plane.backend.unready() };
+    let state = match (&reason, census.draining) {
+        (_, true) => Phase::Draining,
+        (None, false) => Phase::Ready,
+        (Some(_), false) => Phase::Starting,
+    };
+    let (connections, streams) = (census.connections, census.streams);
+    let uptime_s = plane.started.elapsed().as_secs_f64();
+    State { state, reason, version: env!("CARGO_PKG_VERSION"), uptime_s, connections, streams }
+}
+
+/// Takes nothing new, finishes and delivers what was accepted, and ends the process. Asked twice, it drains once.
+async fn drain(plane: web::Data<Plane>, request: HttpRequest) -> HttpResponse {
+    let from = request.peer_addr().map(|address| address.to_string());
+    slog::info!(plane.backend.log, "an operator asked for the drain"; "address" => from);
+    plane.drain.notify_one();
+    HttpResponse::Accepted().json(serde_json::json!({"state": "draining"}))
+}
