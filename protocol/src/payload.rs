@@ -221,10 +221,6 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
         Ok(Field::Binary(value.into()))
     }
 
-    fn visit_bytes<E>(self, value: &[u8]) -> Result<Field, E> {
-        Ok(Field::Binary(Bytes::copy_from_slice(value)))
-    }
-
     fn visit_unit<E>(self) -> Result<Field, E> {
         Ok(Field::Json(Value::Null))
     }
@@ -290,10 +286,6 @@ impl<'de> Deserializer<'de> for Field {
         }
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.deserialize_string(visitor)
-    }
-
     // Named values are text. Serde would take an object with the name as its key, too.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
@@ -313,7 +305,7 @@ impl<'de> Deserializer<'de> for Field {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str bytes byte_buf unit unit_struct seq tuple
         tuple_struct map struct identifier ignored_any
     }
 }
@@ -350,6 +342,23 @@ mod tests {
         for not_an_object in [json!(null), json!(7), json!("x"), json!([]), json!(true), json!(1.5)] {
             assert!(refusal(not_an_object).contains("object"));
         }
+    }
+
+    #[test]
+    fn types_of_all_kinds_are_read() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Wrapped(u32);
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        struct Kinds {
+            wrapped: Wrapped,
+            list: Vec<u8>,
+            nothing: Option<String>,
+            something: Option<String>,
+        }
+        let payload = Payload::from(json!({"wrapped": 7, "list": [1, 2], "nothing": null, "something": "x"}));
+        let kinds: Kinds = payload.decode(ErrorCode::InvalidConfig).expect("valid");
+        let expected = Kinds { wrapped: Wrapped(7), list: vec![1, 2], nothing: None, something: Some("x".to_owned()) };
+        assert_eq!(kinds, expected);
     }
 
     #[test]
