@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
-use serde::de::value::MapDeserializer;
+use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{
     self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
@@ -266,6 +266,12 @@ impl<'de> Deserializer<'de> for Field {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         match self {
+            // What is inside is read in the same way.
+            Self::Json(Value::Array(items)) => {
+                visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(Field::Json)))
+            }
+            Self::Json(Value::Object(fields)) => visitor
+                .visit_map(MapDeserializer::new(fields.into_iter().map(|(name, value)| (name, Self::Json(value))))),
             Self::Json(value) => value.deserialize_any(visitor),
             Self::Binary(bytes) => visitor.visit_byte_buf(bytes.into()),
         }

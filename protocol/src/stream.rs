@@ -9,8 +9,8 @@ use crate::audio::{AudioEncoding, AudioFormat, AudioSpec};
 use crate::error::{ErrorCode, Refusal};
 use crate::payload::Payload;
 use crate::rules::{
-    Channels, Checked, ChunkDuration, Count, Elapsed, Hints, Id, Language, Nullable, Optional, OrDefault, Plain,
-    Reason, SampleRate, SequenceNumber,
+    Breakdown, Channels, Checked, ChunkDuration, Count, Elapsed, Hints, Id, Language, Nullable, Optional, OrDefault,
+    Plain, Reason, SampleRate, SequenceNumber,
 };
 
 pub use crate::rules::{MAX_CHUNK_DURATION_MS, SAMPLE_RATES_HZ};
@@ -192,7 +192,7 @@ pub struct StreamComplete {
     #[serde(with = "Checked::<Elapsed>")]
     pub avg_processing_time_ms: f64,
     /// Failures by stage and code.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, with = "Checked::<Breakdown>", skip_serializing_if = "BTreeMap::is_empty")]
     pub error_breakdown: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
