@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench models build system libtorch test-clients clean
+.PHONY: help demo test lint coverage bench models build system libtorch test-clients clean
 
 STS := target/release/sts
 export CARGO_TERM_PROGRESS_WHEN ?= auto
@@ -32,9 +32,15 @@ test: models test-clients ## Everything that CI runs
 	  echo "GPU checks (models/tests/gpu.rs): not run, this machine has no GPU"
 	fi
 
-lint: libtorch ## rustfmt, clippy with warnings as errors
+lint: libtorch ## rustfmt, clippy with warnings as errors, schemas, AsyncAPI, OpenAPI
 	@cargo fmt --all --check
-	@cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo test --quiet --release --package sts-protocol --test contract -- generated_files schemas_are_valid
+	tests/contract/install.sh
+	node tests/contract/check.mjs
+
+coverage: models test-clients ## Lines covered by tests: protocol, stream, gateway; make coverage PARTS="protocol stream"
+	@tests/coverage.sh $(PARTS)
 
 bench: models test-clients ## Quality, latency, memory and start, each beside what it is compared with
 	@tests/interop/.venv/bin/python tests/bench/bench.py

@@ -3,12 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{ErrorCode, Refusal};
 
 /// How samples are laid out in bytes; always interleaved, little endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AudioFormat {
     /// Signed 16-bit integers.
@@ -31,7 +33,7 @@ impl AudioFormat {
 }
 
 /// How audio travels inside an event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AudioEncoding {
     /// Text in the JSON.
@@ -158,6 +160,68 @@ impl Serialize for AudioPayload {
         }
     }
 }
+
+impl<'de> Deserialize<'de> for AudioPayload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AudioVisitor)
+    }
+}
+
+struct AudioVisitor;
+
+impl Visitor<'_> for AudioVisitor {
+    type Value = AudioPayload;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        formatter.write_str("base64 text or a binary attachment")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<AudioPayload, E> {
+        Ok(AudioPayload::Base64(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<AudioPayload, E> {
+        Ok(AudioPayload::Base64(text))
+    }
+
+    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<AudioPayload, E> {
+        Ok(AudioPayload::Binary(bytes.into()))
+    }
+}
+
+impl JsonSchema for AudioPayload {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "AudioPayload".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "PCM, as base64 text or as a Socket.IO binary attachment.",
+            "anyOf": [
+                {
+                    "description": "Base64 with padding (RFC 4648, section 4).",
+                    "type": "string",
+                    "contentEncoding": "base64",
+                    "minLength": 4,
+                    "pattern": BASE64_PATTERN,
+                },
+                {
+                    "description": "What stands in the JSON of a Socket.IO packet for an attachment that follows it. \
+                        A client gives and gets bytes; its Socket.IO library puts this in their place.",
+                    "type": "object",
+                    "properties": {
+                        "_placeholder": {"const": true},
+                        "num": {"type": "integer", "minimum": 0},
+                    },
+                    "required": ["_placeholder", "num"],
+                },
+            ],
+        })
+    }
+}
+
+/// What the decoder takes: groups of four, and no bit set in the last character that does not count.
+const BASE64_PATTERN: &str = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,12 @@
 //! Levels of load on a stream, and the event that reports a change.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rules::{Checked, Count, Id};
+
 /// How loaded a stream is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// All is well.
@@ -15,7 +18,7 @@ pub enum Severity {
 }
 
 /// What the worker should do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Nothing.
@@ -38,19 +41,23 @@ impl Severity {
 }
 
 /// The `backpressure` event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Backpressure {
     /// The stream.
+    #[serde(with = "Checked::<Id>")]
     pub stream_id: String,
     /// Its new level.
     pub severity: Severity,
     /// What to do.
     pub action: Action,
     /// Fragments accepted and not yet answered.
+    #[serde(with = "Checked::<Count<usize>>")]
     pub current_inflight: usize,
     /// How many the stream may have in flight without slowing down.
+    #[serde(with = "Checked::<Count<usize>>")]
     pub max_inflight: usize,
     /// The bound that was crossed: the highest number in flight of the level below.
+    #[serde(with = "Checked::<Count<usize>>")]
     pub threshold_exceeded: usize,
 }
 
@@ -149,8 +156,17 @@ mod tests {
     }
 
     #[test]
+    fn each_level_names_the_bound_below_it_and_what_to_do() {
+        let events = [Severity::Low, Severity::Medium, Severity::High]
+            .map(|severity| Thresholds::default().event("s", severity, 0))
+            .map(|event| (event.threshold_exceeded, event.action));
+        assert_eq!(events, [(0, Action::None), (3, Action::SlowDown), (6, Action::Pause)]);
+    }
+
+    #[test]
     fn falling_bounds_are_named() {
         let wrong = Thresholds { medium: 2, ..Thresholds::default() };
         assert!(wrong.check().expect_err("2 is below 3").contains("BACKPRESSURE_THRESHOLD_MEDIUM"));
+        assert_eq!(Thresholds::default().check(), Ok(()));
     }
 }

@@ -1,9 +1,12 @@
 //! Error codes, the `error` event, and refusals on their way to become one.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rules::{Optional, Plain};
+
 /// A stage of the pipeline, as `error.stage` and metric labels name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// Speech recognition.
@@ -29,7 +32,7 @@ impl Stage {
 }
 
 /// What went wrong, as the wire names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     /// A stage ran past its limit.
@@ -129,7 +132,7 @@ impl ErrorCode {
 }
 
 /// The `error` event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorMessage {
     /// What went wrong.
     pub code: ErrorCode,
@@ -138,10 +141,10 @@ pub struct ErrorMessage {
     /// Whether sending the same again may succeed.
     pub retryable: bool,
     /// The fragment that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Plain<String>>", skip_serializing_if = "Option::is_none")]
     pub fragment_id: Option<String>,
     /// The stream that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Plain<String>>", skip_serializing_if = "Option::is_none")]
     pub stream_id: Option<String>,
 }
 
@@ -193,6 +196,15 @@ mod tests {
         for stage in Stage::ALL {
             assert_eq!(serde_json::to_value(stage).expect("a stage serialises"), stage.as_str());
         }
+    }
+
+    #[test]
+    fn a_refusal_tells_the_worker_all_that_it_knows() {
+        let refusal = Refusal::new(ErrorCode::StreamPaused, "the stream is paused").about("f-1");
+        assert_eq!(refusal.to_string(), "STREAM_PAUSED: the stream is paused");
+        let message = refusal.into_message(Some("s-1"));
+        assert!(message.retryable);
+        assert_eq!((message.fragment_id.as_deref(), message.stream_id.as_deref()), (Some("f-1"), Some("s-1")));
     }
 
     #[test]

@@ -1,26 +1,46 @@
 //! `fragment:data`, `fragment:ack` and `fragment:processed`.
 
 use bytes::Bytes;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::audio::{AudioFormat, AudioPayload, AudioSpec};
 use crate::error::{ErrorCode, Refusal, Stage};
-use crate::payload::{Payload, check_id};
+use crate::payload::Payload;
+use crate::rules::{
+    Channels, Checked, Count, Duration, Elapsed, FragmentRate, Id, Optional, Plain, SequenceNumber, SequenceNumbers,
+};
 
-/// The largest sequence number that every JSON implementation can carry.
-pub const MAX_SEQUENCE_NUMBER: u64 = (1 << 53) - 1;
+pub use crate::rules::MAX_SEQUENCE_NUMBER;
 
-/// The fields of `fragment:data` beside the audio.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-struct Header {
-    fragment_id: String,
-    stream_id: String,
-    sequence_number: u64,
-    timestamp: f64,
-    sample_rate: u32,
-    channels: u16,
-    format: AudioFormat,
-    duration_ms: f64,
+/// The `fragment:data` event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FragmentData {
+    /// The worker's name for it, unique in the stream.
+    #[serde(with = "Checked::<Id>")]
+    pub fragment_id: String,
+    /// The stream that it belongs to.
+    #[serde(with = "Checked::<Id>")]
+    pub stream_id: String,
+    /// Its place in the stream.
+    #[serde(with = "Checked::<SequenceNumber>")]
+    pub sequence_number: u64,
+    /// Presentation time in the source, ms.
+    pub timestamp: f64,
+    /// Interleaved samples; a whole number of frames, at least one.
+    pub audio: AudioPayload,
+    /// Frames a second, Hz; the stream's.
+    #[serde(with = "Checked::<FragmentRate>")]
+    pub sample_rate: u32,
+    /// 1 or 2; the stream's.
+    #[serde(with = "Checked::<Channels>")]
+    pub channels: u16,
+    /// Sample format; the stream's.
+    pub format: AudioFormat,
+    /// How long the audio lasts, ms; right to within 50 ms or 2 %, whichever is larger.
+    #[serde(with = "Checked::<Duration>")]
+    pub duration_ms: f64,
 }
 
 /// A fragment as it came in, valid in itself and in agreement with its stream's configuration.
@@ -45,35 +65,22 @@ impl Fragment {
     ///
     /// # Errors
     /// `INVALID_FRAGMENT` or `FRAGMENT_TOO_LARGE`, with a message that names the field.
-    pub fn read(mut payload: Payload, max_bytes: usize) -> Result<Self, Refusal> {
-        let fragment_id = payload.text("fragment_id").map(str::to_owned);
+    pub fn read(payload: Payload, max_bytes: usize) -> Result<Self, Refusal> {
+        let fragment_id = payload.text("fragment_id").map(|id| id.chars().take(128).collect::<String>());
         let named = |refusal: Refusal| match &fragment_id {
-            Some(id) => refusal.about(id.chars().take(128).collect::<String>()),
+            Some(id) => refusal.about(id),
             None => refusal,
         };
-        let audio = payload
-            .take_attachment("audio")
-            .map(AudioPayload::Binary)
-            .or_else(|| payload.take_text("audio").map(AudioPayload::Base64));
-        let audio_has_wrong_type = audio.is_none() && payload.has("audio");
-        let header: Header = payload.decode(ErrorCode::InvalidFragment).map_err(named)?;
-        let invalid = |message: String| named(Refusal::new(ErrorCode::InvalidFragment, message));
-        let audio = audio.ok_or_else(|| {
-            invalid(if audio_has_wrong_type {
-                "`audio` must be base64 text or a binary attachment".to_owned()
-            } else {
-                "missing field `audio`".to_owned()
-            })
-        })?;
-        header.check().map_err(named)?;
-        let spec = AudioSpec { sample_rate_hz: header.sample_rate, channels: header.channels, format: header.format };
-        let pcm = audio.decode(max_bytes).map_err(named)?;
-        check_length(&spec, pcm.len(), header.duration_ms).map_err(invalid)?;
+        let data: FragmentData = payload.decode(ErrorCode::InvalidFragment).map_err(named)?;
+        let spec = AudioSpec { sample_rate_hz: data.sample_rate, channels: data.channels, format: data.format };
+        let pcm = data.audio.decode(max_bytes).map_err(named)?;
+        check_length(&spec, pcm.len(), data.duration_ms)
+            .map_err(|message| named(Refusal::new(ErrorCode::InvalidFragment, message)))?;
         Ok(Self {
-            fragment_id: header.fragment_id,
-            stream_id: header.stream_id,
-            sequence_number: header.sequence_number,
-            timestamp_ms: header.timestamp,
+            fragment_id: data.fragment_id,
+            stream_id: data.stream_id,
+            sequence_number: data.sequence_number,
+            timestamp_ms: data.timestamp,
             spec,
             pcm,
         })
@@ -111,30 +118,6 @@ impl Fragment {
     }
 }
 
-impl Header {
-    fn check(&self) -> Result<(), Refusal> {
-        let invalid = |message: String| Err(Refusal::new(ErrorCode::InvalidFragment, message));
-        check_id("fragment_id", &self.fragment_id, ErrorCode::InvalidFragment)?;
-        check_id("stream_id", &self.stream_id, ErrorCode::InvalidFragment)?;
-        if self.sequence_number > MAX_SEQUENCE_NUMBER {
-            return invalid(format!("`sequence_number` must be at most {MAX_SEQUENCE_NUMBER}"));
-        }
-        if !self.timestamp.is_finite() {
-            return invalid("`timestamp` must be a finite number of milliseconds".to_owned());
-        }
-        if self.sample_rate == 0 {
-            return invalid("`sample_rate` must be above 0".to_owned());
-        }
-        if !matches!(self.channels, 1 | 2) {
-            return invalid(format!("`channels` must be 1 or 2, not {}", self.channels));
-        }
-        if !self.duration_ms.is_finite() || self.duration_ms <= 0.0 {
-            return invalid("`duration_ms` must be above 0".to_owned());
-        }
-        Ok(())
-    }
-}
-
 fn check_length(spec: &AudioSpec, bytes: usize, announced_ms: f64) -> Result<(), String> {
     let bytes_per_frame = spec.bytes_per_frame();
     if bytes == 0 {
@@ -152,18 +135,20 @@ fn check_length(spec: &AudioSpec, bytes: usize, announced_ms: f64) -> Result<(),
 }
 
 /// The `fragment:ack` event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FragmentAck {
     /// The fragment.
+    #[serde(with = "Checked::<Id>")]
     pub fragment_id: String,
     /// Always `queued`.
     pub status: QueuedStatus,
     /// The service's clock, ms since 1970-01-01T00:00:00Z.
+    #[serde(with = "Checked::<Count<u64>>")]
     pub timestamp: u64,
 }
 
 /// The only status that an acknowledgement has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum QueuedStatus {
     /// Accepted; exactly one `fragment:processed` will follow.
@@ -171,7 +156,7 @@ pub enum QueuedStatus {
 }
 
 /// How a fragment fared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FragmentStatus {
     /// Dubbed, and within the bound for a success.
@@ -194,39 +179,42 @@ impl FragmentStatus {
 }
 
 /// How the dub's length compares with the original's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metadata {
     /// Length of the original, ms.
+    #[serde(with = "Checked::<Elapsed>")]
     pub original_duration_ms: f64,
     /// Length of the dub, ms.
+    #[serde(with = "Checked::<Elapsed>")]
     pub dubbed_duration_ms: f64,
     /// Difference in percent of the original. For a `partial` whose words were pressed into their time faster than
     /// the voice's bound: by how much they would have exceeded it at that bound.
     pub duration_variance_percent: f64,
     /// Speaking rate as a multiple of the voice's own; over 1 is faster.
+    #[serde(with = "Checked::<Elapsed>")]
     pub speed_ratio: f64,
 }
 
 /// Milliseconds of work in each stage that ran; time spent waiting in its queue apart.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StageTimings {
     /// Recognition.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Elapsed>", skip_serializing_if = "Option::is_none")]
     pub asr_ms: Option<f64>,
     /// Translation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Elapsed>", skip_serializing_if = "Option::is_none")]
     pub translation_ms: Option<f64>,
     /// Synthesis.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Elapsed>", skip_serializing_if = "Option::is_none")]
     pub tts_ms: Option<f64>,
     /// Waiting in front of recognition.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Elapsed>", skip_serializing_if = "Option::is_none")]
     pub asr_queue_ms: Option<f64>,
     /// Waiting in front of translation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Elapsed>", skip_serializing_if = "Option::is_none")]
     pub translation_queue_ms: Option<f64>,
     /// Waiting in front of synthesis.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Elapsed>", skip_serializing_if = "Option::is_none")]
     pub tts_queue_ms: Option<f64>,
 }
 
@@ -253,27 +241,28 @@ impl StageTimings {
 }
 
 /// One product of a stage, with what it was made from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Asset {
     /// Its id.
     pub asset_id: String,
     /// What it was made from: a fragment or another asset.
     pub parent_asset_ids: Vec<String>,
     /// How long making it took, ms.
+    #[serde(with = "Checked::<Elapsed>")]
     pub latency_ms: f64,
 }
 
 /// The lineage of a result: fragment → transcript → translation → audio.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Assets {
     /// What was said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Plain<Asset>>", skip_serializing_if = "Option::is_none")]
     pub transcript: Option<Asset>,
     /// The same in the target language.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Plain<Asset>>", skip_serializing_if = "Option::is_none")]
     pub translation: Option<Asset>,
     /// The same spoken.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Plain<Asset>>", skip_serializing_if = "Option::is_none")]
     pub audio: Option<Asset>,
 }
 
@@ -296,7 +285,7 @@ impl Assets {
 }
 
 /// Why a fragment failed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FragmentError {
     /// Where.
     pub stage: Stage,
@@ -309,56 +298,97 @@ pub struct FragmentError {
 }
 
 /// The `fragment:processed` event.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = by_status)]
 pub struct FragmentProcessed {
     /// The fragment.
+    #[serde(with = "Checked::<Id>")]
     pub fragment_id: String,
     /// Its stream.
+    #[serde(with = "Checked::<Id>")]
     pub stream_id: String,
     /// Its place in the stream; these leave in order.
+    #[serde(with = "Checked::<SequenceNumber>")]
     pub sequence_number: u64,
     /// How it fared.
     pub status: FragmentStatus,
     /// The dub, in the stream's rate, channels and format.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "bare")]
+    #[serde(default, with = "Optional::<Plain<AudioPayload>>", skip_serializing_if = "Option::is_none")]
     pub dubbed_audio: Option<AudioPayload>,
     /// What was said.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Plain<String>>", skip_serializing_if = "Option::is_none")]
     pub transcript: Option<String>,
     /// The same in the target language.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Plain<String>>", skip_serializing_if = "Option::is_none")]
     pub translated_text: Option<String>,
     /// Durations and rate.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Plain<Metadata>>", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
     /// From acceptance to emission, ms.
+    #[serde(with = "Checked::<Elapsed>")]
     pub processing_time_ms: f64,
     /// Time in each stage that ran.
     pub stage_timings: StageTimings,
     /// Lineage.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Plain<Assets>>", skip_serializing_if = "Option::is_none")]
     pub assets: Option<Assets>,
     /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<Plain<FragmentError>>", skip_serializing_if = "Option::is_none")]
     pub error: Option<FragmentError>,
     /// Sequence numbers given up just before this one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, with = "Checked::<SequenceNumbers>", skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<u64>,
 }
 
-/// Serialises what is there without the serialiser's notion of an option: socketioxide's passes the content of one on
-/// to plain JSON, where bytes become a list of numbers and not an attachment.
-fn bare<S: serde::Serializer>(audio: &Option<AudioPayload>, serializer: S) -> Result<S::Ok, S::Error> {
-    match audio {
-        Some(audio) => audio.serialize(serializer),
-        None => serializer.serialize_none(),
+/// Fields of `fragment:processed` that a dub has, and a failure has not but for the texts.
+const OF_A_DUB: [&str; 4] = ["dubbed_audio", "metadata", "transcript", "translated_text"];
+
+impl FragmentProcessed {
+    /// Checks that the fields are those of the status: a dub where there is one, and else an error.
+    ///
+    /// # Errors
+    /// A sentence that names the field.
+    pub fn check(&self) -> Result<(), String> {
+        let present = [
+            self.dubbed_audio.is_some(),
+            self.metadata.is_some(),
+            self.transcript.is_some(),
+            self.translated_text.is_some(),
+        ];
+        let dubbed = self.status != FragmentStatus::Failed;
+        for (field, present) in OF_A_DUB.into_iter().zip(present) {
+            if dubbed && !present {
+                return Err(format!("`{field}` is missing from a fragment that was dubbed"));
+            }
+            if !dubbed && present && NEVER_OF_A_FAILURE.contains(&field) {
+                return Err(format!("`{field}` is not for a fragment that failed"));
+            }
+        }
+        if self.error.is_some() == dubbed {
+            return Err("`error` is for a fragment that failed, and only for one".to_owned());
+        }
+        match self.dubbed_audio.clone().map(|audio| audio.decode(usize::MAX)) {
+            Some(Ok(pcm)) if pcm.is_empty() => Err("`dubbed_audio` is empty".to_owned()),
+            Some(Err(refusal)) => Err(refusal.message.replace("`audio`", "`dubbed_audio`")),
+            _ => Ok(()),
+        }
     }
+}
+
+const NEVER_OF_A_FAILURE: [&str; 2] = ["dubbed_audio", "metadata"];
+
+/// What [`FragmentProcessed::check`] demands, in the schema.
+fn by_status(schema: &mut Schema) {
+    let forbidden: Map<String, Value> =
+        NEVER_OF_A_FAILURE.iter().map(|&field| (field.to_owned(), json!(false))).collect();
+    schema.insert("if".to_owned(), json!({"properties": {"status": {"const": FragmentStatus::Failed}}}));
+    schema.insert("then".to_owned(), json!({"required": ["error"], "properties": forbidden}));
+    schema.insert("else".to_owned(), json!({"required": OF_A_DUB, "properties": {"error": false}}));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
 
     fn sample() -> Value {
         let audio = AudioPayload::encode(Bytes::from(vec![0; 32_000]), crate::AudioEncoding::Base64);
@@ -428,7 +458,36 @@ mod tests {
         let fragment = Fragment::read(sample().into(), 1 << 20).expect("valid");
         let announced = AudioSpec { sample_rate_hz: 48_000, ..fragment.spec };
         assert!(fragment.check_agrees(&announced).expect_err("differs").message.contains("`sample_rate`"));
+        let announced = AudioSpec { channels: 2, ..fragment.spec };
+        assert!(fragment.check_agrees(&announced).expect_err("differs").message.contains("`channels`"));
+        let announced = AudioSpec { format: AudioFormat::PcmF32le, ..fragment.spec };
+        assert!(fragment.check_agrees(&announced).expect_err("differs").message.contains("`format`"));
         assert!(fragment.check_agrees(&fragment.spec).is_ok());
+    }
+
+    #[test]
+    fn long_fragments_may_be_off_by_two_percent() {
+        let spec = AudioSpec { sample_rate_hz: 8_000, channels: 1, format: AudioFormat::PcmS16le };
+        assert_eq!(check_length(&spec, 2 * 8 * 9_800, 10_000.0), Ok(()));
+        assert!(check_length(&spec, 2 * 8 * 9_799, 10_000.0).expect_err("too short").contains("`duration_ms`"));
+    }
+
+    #[test]
+    fn timings_are_noted_by_stage() {
+        let mut timings = StageTimings::default();
+        for (stage, ms) in Stage::ALL.into_iter().zip([1.0, 2.0, 3.0]) {
+            assert_eq!(timings.work_ms(stage), None);
+            timings.record(stage, ms * 10.0, ms);
+            assert_eq!(timings.work_ms(stage), Some(ms));
+        }
+        assert_eq!((timings.asr_queue_ms, timings.tts_queue_ms), (Some(10.0), Some(30.0)));
+    }
+
+    #[test]
+    fn names_of_states_are_the_serialised_ones() {
+        for status in [FragmentStatus::Success, FragmentStatus::Partial, FragmentStatus::Failed] {
+            assert_eq!(json!(status), status.as_str());
+        }
     }
 
     #[test]

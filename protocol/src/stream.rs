@@ -1,59 +1,64 @@
-//! `stream:init`, `stream:ready` and `stream:complete`.
+//! `stream:init`, `stream:pause`, `stream:resume`, `stream:end`; `stream:ready` and `stream:complete`.
 
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::audio::{AudioEncoding, AudioFormat, AudioSpec};
 use crate::error::{ErrorCode, Refusal};
-use crate::fragment::MAX_SEQUENCE_NUMBER;
-use crate::payload::{Payload, check_id};
+use crate::payload::Payload;
+use crate::rules::{
+    Breakdown, Channels, Checked, ChunkDuration, Count, Elapsed, Hints, Id, Language, Nullable, Optional, OrDefault,
+    Plain, Reason, SampleRate, SequenceNumber,
+};
 
-/// Longest fragment that a stream may announce, ms.
-pub const MAX_CHUNK_DURATION_MS: f64 = 30_000.0;
-/// Sample rates that are taken, Hz.
-pub const SAMPLE_RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=192_000;
-const MAX_HINTS: usize = 200;
-const MAX_HINT_CHARS: usize = 100;
+pub use crate::rules::{MAX_CHUNK_DURATION_MS, SAMPLE_RATES_HZ};
 
 /// The `stream:init` event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamInit {
     /// ISO 639-1 code of what is spoken.
+    #[serde(with = "Checked::<Language>")]
     pub source_language: String,
     /// ISO 639-1 code of the dub.
+    #[serde(with = "Checked::<Language>")]
     pub target_language: String,
     /// A name in voices.json.
     pub voice_profile: String,
     /// Usual length of a fragment, ms.
+    #[serde(with = "Checked::<ChunkDuration>")]
     pub chunk_duration_ms: f64,
     /// Frames a second, Hz, both ways.
+    #[serde(with = "Checked::<SampleRate>")]
     pub sample_rate_hz: u32,
     /// 1 or 2, both ways.
+    #[serde(with = "Checked::<Channels>")]
     pub channels: u16,
     /// Sample format, both ways.
     pub format: AudioFormat,
     /// Names and terms of the programme.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, with = "OrDefault::<Hints>", skip_serializing_if = "Vec::is_empty")]
     pub domain_hints: Vec<String>,
     /// Where the stream starts; else 0 or 1, whichever comes first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Nullable::<SequenceNumber>", skip_serializing_if = "Option::is_none")]
     pub first_sequence_number: Option<u64>,
     /// Set to go on with a stream whose connection broke.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Nullable::<Plain<Resume>>", skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume>,
     /// How audio travels, both ways.
-    #[serde(default)]
+    #[serde(default, with = "OrDefault::<Plain<AudioEncoding>>")]
     pub audio_encoding: AudioEncoding,
 }
 
 /// `stream:init`'s wish to go on with an earlier session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resume {
     /// The session, from its `stream:ready`.
+    #[serde(with = "Checked::<Id>")]
     pub session_id: String,
     /// The last result that arrived; nothing when none did.
-    #[serde(default)]
+    #[serde(default, with = "Nullable::<SequenceNumber>")]
     pub last_sequence_received: Option<u64>,
 }
 
@@ -63,37 +68,7 @@ impl StreamInit {
     /// # Errors
     /// `INVALID_CONFIG`, with a message that names the field.
     pub fn read(payload: Payload) -> Result<Self, Refusal> {
-        let init: Self = payload.decode(ErrorCode::InvalidConfig)?;
-        init.check().map_err(|message| Refusal::new(ErrorCode::InvalidConfig, message))?;
-        if let Some(resume) = &init.resume {
-            check_id("resume.session_id", &resume.session_id, ErrorCode::InvalidConfig)?;
-        }
-        Ok(init)
-    }
-
-    fn check(&self) -> Result<(), String> {
-        check_language("source_language", &self.source_language)?;
-        check_language("target_language", &self.target_language)?;
-        if !(self.chunk_duration_ms > 0.0 && self.chunk_duration_ms <= MAX_CHUNK_DURATION_MS) {
-            return Err(format!("`chunk_duration_ms` must be above 0 and at most {MAX_CHUNK_DURATION_MS}"));
-        }
-        if !SAMPLE_RATES_HZ.contains(&self.sample_rate_hz) {
-            let (lowest, highest) = (SAMPLE_RATES_HZ.start(), SAMPLE_RATES_HZ.end());
-            return Err(format!("`sample_rate_hz` must be {lowest} to {highest}, not {}", self.sample_rate_hz));
-        }
-        if !matches!(self.channels, 1 | 2) {
-            return Err(format!("`channels` must be 1 or 2, not {}", self.channels));
-        }
-        if self.first_sequence_number.is_some_and(|number| number > MAX_SEQUENCE_NUMBER) {
-            return Err(format!("`first_sequence_number` must be at most {MAX_SEQUENCE_NUMBER}"));
-        }
-        if self.domain_hints.len() > MAX_HINTS {
-            return Err(format!("`domain_hints` has {} entries, the limit is {MAX_HINTS}", self.domain_hints.len()));
-        }
-        if let Some(index) = self.domain_hints.iter().position(|hint| hint.chars().count() > MAX_HINT_CHARS) {
-            return Err(format!("`domain_hints[{index}]` is longer than {MAX_HINT_CHARS} characters"));
-        }
-        Ok(())
+        payload.decode(ErrorCode::InvalidConfig)
     }
 
     /// Rate, channels and format, both ways.
@@ -102,13 +77,57 @@ impl StreamInit {
     }
 }
 
-fn check_language(field: &str, code: &str) -> Result<(), String> {
-    let well_formed = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase());
-    if well_formed { Ok(()) } else { Err(format!("`{field}` must be a two-letter ISO 639-1 code in lower case")) }
+/// The argument of the `stream:pause` event, which may also come without one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "StreamPause", extend("type" = ["object", "null"]))]
+pub struct Pause {
+    /// Why, for the log.
+    #[serde(default, with = "Nullable::<Reason>", skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Pause {
+    /// Reads `stream:pause`; `None` stands for no argument at all.
+    ///
+    /// # Errors
+    /// `INVALID_CONFIG`, with a message that names `reason`.
+    pub fn read(payload: Option<Payload>) -> Result<Self, Refusal> {
+        match payload {
+            Some(payload) if !payload.is_absent() => payload.decode(ErrorCode::InvalidConfig),
+            _ => Ok(Self::default()),
+        }
+    }
+}
+
+/// The `stream:resume` event says all by its name. An argument is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamResume;
+
+/// The `stream:end` event says all by its name. An argument is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamEnd;
+
+macro_rules! schema_of_no_argument {
+    ($($event:ident: $description:literal),*) => {$(
+        impl JsonSchema for $event {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($event).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"description": $description})
+            }
+        }
+    )*};
+}
+
+schema_of_no_argument! {
+    StreamResume: "The `stream:resume` event says all by its name. An argument is not read.",
+    StreamEnd: "The `stream:end` event says all by its name. An argument is not read."
 }
 
 /// The engine behind each stage.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EngineNames {
     /// Recogniser.
     pub asr: String,
@@ -119,15 +138,19 @@ pub struct EngineNames {
 }
 
 /// The `stream:ready` event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamReady {
     /// Names this session in a later `resume`.
+    #[serde(with = "Checked::<Id>")]
     pub session_id: String,
     /// The stream.
+    #[serde(with = "Checked::<Id>")]
     pub stream_id: String,
     /// The worker, as it named itself or was named.
+    #[serde(with = "Checked::<Id>")]
     pub worker_id: String,
     /// Fragments that may be in flight without slowing down.
+    #[serde(with = "Checked::<Count<usize>>")]
     pub max_inflight: usize,
     /// What the service does.
     pub capabilities: Vec<String>,
@@ -139,7 +162,7 @@ pub struct StreamReady {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resumed: bool,
     /// After a resume: the first number that has not been accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "Optional::<SequenceNumber>", skip_serializing_if = "Option::is_none")]
     pub next_sequence_number: Option<u64>,
 }
 
@@ -151,20 +174,25 @@ impl StreamReady {
 }
 
 /// The `stream:complete` event.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamComplete {
     /// Fragments answered.
+    #[serde(with = "Checked::<Count<u64>>")]
     pub total_fragments: u64,
     /// Of these, successes.
+    #[serde(with = "Checked::<Count<u64>>")]
     pub success_count: u64,
     /// Of these, partial.
+    #[serde(with = "Checked::<Count<u64>>")]
     pub partial_count: u64,
     /// Of these, failed.
+    #[serde(with = "Checked::<Count<u64>>")]
     pub failed_count: u64,
     /// Mean of their `processing_time_ms`; 0 without fragments.
+    #[serde(with = "Checked::<Elapsed>")]
     pub avg_processing_time_ms: f64,
     /// Failures by stage and code.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, with = "Checked::<Breakdown>", skip_serializing_if = "BTreeMap::is_empty")]
     pub error_breakdown: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
@@ -194,6 +222,25 @@ mod tests {
         let init = StreamInit::read(sample().into()).expect("valid");
         assert_eq!(init.audio_encoding, AudioEncoding::Base64);
         assert_eq!((init.first_sequence_number, init.resume), (None, None));
+    }
+
+    #[test]
+    fn null_stands_for_no_value() {
+        let mut nulls = sample();
+        for field in ["domain_hints", "first_sequence_number", "resume", "audio_encoding"] {
+            nulls[field] = Value::Null;
+        }
+        assert_eq!(StreamInit::read(nulls.into()), StreamInit::read(sample().into()));
+    }
+
+    #[test]
+    fn a_pause_needs_no_argument() {
+        for absent in [None, Some(json!(null).into()), Some(json!({}).into())] {
+            assert_eq!(Pause::read(absent), Ok(Pause::default()));
+        }
+        let with_reason = Pause::read(Some(json!({"reason": "advertisement"}).into()));
+        assert_eq!(with_reason.expect("valid").reason.as_deref(), Some("advertisement"));
+        assert!(Pause::read(Some(json!("advertisement").into())).is_err());
     }
 
     #[test]

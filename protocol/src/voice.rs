@@ -123,5 +123,7 @@ mod tests {
         assert!(VoiceProfiles::parse(r#"{"a": {"language": "es"}}"#).expect_err("incomplete").contains("a"));
         let bounds = TWO.replace(r#""em_alex""#, r#""em_alex", "speed_ratio": {"min": 2, "max": 3}"#);
         assert!(VoiceProfiles::parse(&bounds).expect_err("too fast").contains("spanish_male_1.speed_ratio"));
+        let gain = TWO.replace(r#""gain_db": 1.5"#, r#""gain_db": 40"#);
+        assert!(VoiceProfiles::parse(&gain).expect_err("too loud").contains("french_female_1.gain_db"));
     }
 }
