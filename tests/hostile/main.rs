@@ -9,10 +9,12 @@
 //! | `websocket.rs`, `polling.rs` | how a message gets there, and how its verdict comes back |
 //! | `worker.rs` | the stream that must not notice |
 //! | `service.rs` | the process under attack |
+//! | `limits.rs` | tests of the limits that the storm had to lift |
 
 mod case;
 mod fields;
 mod frames;
+mod limits;
 mod packets;
 mod polling;
 mod requests;
@@ -30,7 +32,7 @@ use std::time::{Duration, Instant};
 
 use case::{Case, Expect, Frame, Stage, Verdict};
 use polling::{DEADLINE_OF_REQUEST, Session};
-use service::Service;
+use service::Target;
 use websocket::Line;
 
 /// Attackers at once.
@@ -220,13 +222,13 @@ async fn a_storm_of_malformed_messages_harms_nobody() {
     assert!(distinct.len() >= 1_000, "a storm needs a thousand distinct messages");
 
     // The limits that hold for one address would stop all of it at once; they have a test of their own.
-    let service = Service::start(&[
+    let service = Target::start(&[
         ("RESUME_GRACE_MS", "0"),
         ("MAX_MESSAGES_PER_SECOND", "1000000"),
         ("MAX_CONNECTIONS_PER_ADDRESS", "1000"),
         ("INIT_TIMEOUT_MS", "120000"),
     ]);
-    let address = service.address.clone();
+    let address = service.address().to_owned();
     let idle = service.holdings();
     let stop = Arc::new(AtomicBool::new(false));
     let worker = tokio::spawn({
@@ -240,13 +242,11 @@ async fn a_storm_of_malformed_messages_harms_nobody() {
         tally.note(kind, verdict, verdict.fault(Expect::AnswerOrEnd).map(|fault| format!("{kind}\n    {fault}")));
     }
     let first = started.elapsed();
-    settle(&service, idle);
-    let after_one = service.holdings();
+    let after_one = tokio::task::block_in_place(|| service.settle(idle));
     let again = storm(&address, attacks).await;
     stop.store(true, Ordering::Relaxed);
     let record = worker.await.expect("the well-behaved stream does not notice");
-    settle(&service, idle);
-    let after_two = service.holdings();
+    let after_two = tokio::task::block_in_place(|| service.settle(idle));
 
     tally.print();
     println!(
@@ -256,22 +256,11 @@ async fn a_storm_of_malformed_messages_harms_nobody() {
     println!("the well-behaved stream: {} fragments, the slowest took {:?}", record.fragments, record.slowest);
     assert!(tally.faults.is_empty(), "{} faults:\n{}", tally.faults.len(), tally.faults.join("\n"));
     assert!(again.faults.is_empty(), "{} faults the second time:\n{}", again.faults.len(), again.faults.join("\n"));
-    let said = service.said();
-    assert!(!said.contains("panicked"), "{said}");
+    let log = service.log();
+    assert!(!log.contains("panicked"), "{log}");
     assert!(service.is_ready());
+    assert!(after_two.threads <= after_one.threads + 1, "threads are left behind");
     assert!(record.fragments >= 50, "{record:?}");
     let grown = after_two.resident_kib.saturating_sub(after_one.resident_kib);
     assert!(grown * 100 <= after_one.resident_kib * 10 + 100 * 4_096, "{grown} KiB more after the second storm");
-}
-
-/// Waits until the service holds no more threads and descriptors than when it was idle.
-fn settle(service: &Service, idle: service::Holdings) {
-    // A few more: the pool of the runtime's blocking threads, and the worker's own connection.
-    const SOME: usize = 4;
-    tokio::task::block_in_place(|| {
-        service.wait_for("holding no more than before", Duration::from_secs(20), |service| {
-            let now = service.holdings();
-            now.descriptors <= idle.descriptors + SOME && now.threads <= idle.threads + SOME as u64
-        });
-    });
 }

@@ -1,18 +1,16 @@
-//! The service under attack: its standard error is read for panics, and /proc for what it holds.
+//! The service under attack: its log is read for panics, and /proc for what it holds.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::support::get;
+use super::support::{Service, get};
 
-/// A service in a process of its own; killed when dropped.
-pub struct Service {
-    child: Child,
-    pub address: String,
-    said: Arc<Mutex<String>>,
+/// The real service over fake engines, watched.
+pub struct Target {
+    service: Service,
+    log: PathBuf,
+    _directory: tempfile::TempDir,
 }
 
 /// What a process holds.
@@ -23,65 +21,53 @@ pub struct Holdings {
     pub descriptors: usize,
 }
 
-impl Service {
-    /// The real service over fake engines, on a free port.
+impl Target {
+    /// Starts it, with its settings in environment variables.
     pub fn start(environment: &[(&str, &str)]) -> Self {
-        let program = Path::new(env!("CARGO_BIN_EXE_sts")).with_file_name("examples").join("fake-service");
-        assert!(program.exists(), "{} is missing: cargo build --release --examples", program.display());
-        let mut command = Command::new(program);
-        command.env("PORT", "0").env("LOG_LEVEL", "error").env("RUST_BACKTRACE", "0").envs(environment.iter().copied());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the fake service starts");
-        let said = Arc::new(Mutex::new(String::new()));
-        let (mut stderr, heard) = (child.stderr.take().expect("stderr is piped"), Arc::clone(&said));
-        std::thread::spawn(move || {
-            let mut chunk = [0; 4_096];
-            while let Ok(bytes @ 1..) = stderr.read(&mut chunk) {
-                heard.lock().expect("nobody panics here").push_str(&String::from_utf8_lossy(&chunk[..bytes]));
-            }
-        });
-        let stdout = child.stdout.take().expect("stdout is piped");
-        let line = BufReader::new(stdout).lines().next().expect("it says where it listens").expect("in UTF-8");
-        let address = line.strip_prefix("listening on ").expect("it says where it listens").to_owned();
-        let service = Self { child, address, said };
-        service.wait_for("readiness", Duration::from_secs(10), |service| service.is_ready());
-        service
+        let directory = tempfile::tempdir().expect("a directory");
+        let log = directory.path().join("log");
+        let service = Service::fake_logging_to(&log, environment);
+        Self { service, log, _directory: directory }
+    }
+
+    /// Where workers connect.
+    pub fn address(&self) -> &str {
+        &self.service.address
     }
 
     /// Whether `/health/ready` answers 200.
     pub fn is_ready(&self) -> bool {
-        get(&self.address, "/health/ready").is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
+        get(self.address(), "/health/ready").is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 
     /// What it wrote to standard error.
-    pub fn said(&self) -> String {
-        self.said.lock().expect("nobody panics here").clone()
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("a log in UTF-8")
     }
 
     /// What it holds now.
     pub fn holdings(&self) -> Holdings {
-        let process = format!("/proc/{}", self.child.id());
-        let status = std::fs::read_to_string(format!("{process}/status")).expect("it runs");
+        let process = format!("/proc/{}", self.service.id());
+        let status = fs::read_to_string(format!("{process}/status")).expect("it runs");
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
             line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
         };
-        let descriptors = std::fs::read_dir(format!("{process}/fd")).expect("it runs").count();
+        let descriptors = fs::read_dir(format!("{process}/fd")).expect("it runs").count();
         Holdings { resident_kib: field("VmRSS:"), threads: field("Threads:"), descriptors }
     }
 
-    /// Waits until something is true of the service.
-    pub fn wait_for(&self, what: &str, limit: Duration, is_true: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + limit;
-        while !is_true(self) {
-            assert!(Instant::now() < deadline, "{what}: not within {limit:?}; {:?}", self.holdings());
+    /// Waits until it holds no more descriptors than before, give or take a few, and returns what it holds then.
+    pub fn settle(&self, before: Holdings) -> Holdings {
+        const LIMIT: Duration = Duration::from_secs(20);
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let now = self.holdings();
+            if now.descriptors <= before.descriptors + 2 {
+                return now;
+            }
+            assert!(Instant::now() < deadline, "{now:?} after {LIMIT:?}, {before:?} before");
             std::thread::sleep(Duration::from_millis(50));
         }
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
