@@ -90,11 +90,12 @@ impl Session {
         session.target.push_str(&format!("&sid={}", open["sid"].as_str().expect("a session id")));
         if stage != Stage::Opened {
             session.post(format!("40{{\"stream_id\":\"{stream_id}\"}}").into()).await;
-            session.get().await;
+            let connected = session.poll().await;
+            assert!(matches!(&connected, Answer::Status(200, body) if body.starts_with("40")), "{connected:?}");
         }
         if stage == Stage::Streaming {
             session.post(event("stream:init", &object(&init())).into()).await;
-            let ready = session.get().await;
+            let ready = session.poll().await;
             assert!(matches!(&ready, Answer::Status(200, body) if body.contains("stream:ready")), "{ready:?}");
         }
         session
@@ -103,6 +104,22 @@ impl Session {
     /// One poll.
     pub async fn get(&self) -> Answer {
         exchange(&self.address, &request("GET", &self.target, "", b""), DEADLINE).await
+    }
+
+    /// Polls until there is more than a heartbeat, and answers that.
+    async fn poll(&self) -> Answer {
+        loop {
+            match self.get().await {
+                Answer::Status(200, body) if body.split('\u{1e}').any(|packet| packet == "2") => {
+                    self.post(b"3".to_vec()).await;
+                    let rest: Vec<&str> = body.split('\u{1e}').filter(|packet| *packet != "2").collect();
+                    if !rest.is_empty() {
+                        return Answer::Status(200, rest.join("\u{1e}"));
+                    }
+                }
+                other => return other,
+            }
+        }
     }
 
     /// One body.
@@ -151,7 +168,7 @@ impl Session {
         }
         let mut verdict = Verdict::Silence;
         loop {
-            let body = match self.get().await {
+            let body = match self.poll().await {
                 Answer::Status(200, body) if !body.is_empty() => body,
                 Answer::Nothing => return (Verdict::Hang, false),
                 _ if verdict == Verdict::Silence => return (Verdict::Ended(End::SessionGone), false),
