@@ -43,7 +43,7 @@ async fn a_connection_that_goes_on_and_on_is_refused_and_then_closed() {
     let allowed = 60.0 + 110.0 * started.elapsed().as_secs_f64();
     assert!(passed as f64 <= allowed, "{passed} messages passed, {allowed:.0} at most may");
     assert!((1_000..=1_040).contains(&refused), "{refused} refused before {end:?}");
-    assert!(end.is_some(), "it is not closed");
+    assert!(end.is_some() && line.is_gone().await, "it is not closed");
     assert!(target.is_ready());
 }
 
@@ -81,6 +81,7 @@ async fn a_connection_without_a_stream_is_told_so_and_closed() {
     let verdict = line.end().await;
     let Verdict::Error(error) = &verdict else { panic!("{verdict:?}") };
     assert_eq!(error["code"], "STREAM_NOT_FOUND", "{error}");
+    assert!(line.is_gone().await, "it is not closed");
     let waited = started.elapsed().as_secs_f64();
     assert!((9.0..15.0).contains(&waited), "{waited} s");
 }

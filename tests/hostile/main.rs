@@ -28,7 +28,7 @@ mod worker;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use case::{Case, Expect, Frame, Stage, Verdict};
 use polling::{DEADLINE_OF_REQUEST, Session};
@@ -254,6 +254,8 @@ async fn a_storm_of_malformed_messages_harms_nobody() {
         started.elapsed()
     );
     println!("the well-behaved stream: {} fragments, the slowest took {:?}", record.fragments, record.slowest);
+    let refused = websocket::REFUSED.lock().expect("no attacker panicked").clone();
+    assert!(refused.is_empty(), "good connections were not taken: {refused:?}");
     assert!(tally.faults.is_empty(), "{} faults:\n{}", tally.faults.len(), tally.faults.join("\n"));
     assert!(again.faults.is_empty(), "{} faults the second time:\n{}", again.faults.len(), again.faults.join("\n"));
     let log = service.log();

@@ -1,5 +1,6 @@
 //! Cases over a raw WebSocket.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -15,6 +16,9 @@ use super::fields::{event, fragment, init, object, pcm};
 
 /// How long an answer may take; far more than it does, and far less than a person would wait.
 pub const DEADLINE: Duration = Duration::from_secs(8);
+
+/// Good connections that were not taken, and what came instead.
+pub static REFUSED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// What comes from the service.
 #[derive(Debug)]
@@ -68,6 +72,15 @@ pub struct Line {
 impl Line {
     /// Connects, and brings the connection to the stage.
     pub async fn open(address: &str, stage: Stage, stream_id: &str) -> Self {
+        loop {
+            match Self::try_open(address, stage, stream_id).await {
+                Ok(line) => return line,
+                Err(incoming) => REFUSED.lock().expect("nobody panics here").push(incoming),
+            }
+        }
+    }
+
+    async fn try_open(address: &str, stage: Stage, stream_id: &str) -> Result<Self, String> {
         let stream = TcpStream::connect(address).await.expect("the service listens");
         stream.set_nodelay(true).expect("TCP_NODELAY");
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
@@ -75,13 +88,19 @@ impl Line {
         let mut line = Self { socket, stream_id: stream_id.to_owned(), probes: 0 };
         if stage != Stage::Opened {
             line.send(format!("40{{\"stream_id\":\"{stream_id}\"}}")).await;
-            line.expect(|incoming| matches!(incoming, Incoming::Connected)).await;
+            match line.next().await {
+                Incoming::Connected => {}
+                other => return Err(format!("CONNECT: {other:?}")),
+            }
         }
         if stage == Stage::Streaming {
             line.send(event("stream:init", &object(&init()))).await;
-            line.expect(|incoming| matches!(incoming, Incoming::Event(name, _) if name == "stream:ready")).await;
+            match line.next().await {
+                Incoming::Event(name, _) if name == "stream:ready" => {}
+                other => return Err(format!("stream:init: {other:?}")),
+            }
         }
-        line
+        Ok(line)
     }
 
     /// A WebSocket for a polling session, before the probe.
@@ -118,11 +137,6 @@ impl Line {
     /// Sends a text packet. That it cannot be sent shows when nothing can be received.
     pub async fn send(&mut self, packet: String) {
         let _ = self.socket.send(Message::text(packet)).await;
-    }
-
-    async fn expect(&mut self, is_it: impl Fn(&Incoming) -> bool) {
-        let incoming = self.next().await;
-        assert!(is_it(&incoming), "a good connection is not taken: {incoming:?}");
     }
 
     /// The next thing of interest.
@@ -205,6 +219,12 @@ impl Line {
                 verdict = answer;
             }
         }
+    }
+
+    /// Whether the transport ends as well, and not the namespace alone.
+    pub async fn is_gone(&mut self) -> bool {
+        let end = async { while let Some(Ok(_)) = self.socket.next().await {} };
+        timeout(DEADLINE, end).await.is_ok()
     }
 
     /// Says farewell and waits until the service has closed.
