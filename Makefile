@@ -5,9 +5,11 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage bench models build system libtorch test-clients clean
+.PHONY: help demo test lint coverage bench soak fuzz fuzz-short models build system libtorch test-clients clean
 
 STS := target/release/sts
+FUZZ_TARGETS ?= message fields audio reorder
+FUZZ_SECONDS ?= 600
 export CARGO_TERM_PROGRESS_WHEN ?= auto
 
 help: ## List the targets
@@ -31,6 +33,7 @@ test: models test-clients ## Everything that CI runs
 	else
 	  echo "GPU checks (models/tests/gpu.rs): not run, this machine has no GPU"
 	fi
+	$(MAKE) --no-print-directory fuzz-short
 
 lint: libtorch ## rustfmt, clippy with warnings as errors, schemas, AsyncAPI, OpenAPI
 	@cargo fmt --all --check
@@ -44,6 +47,25 @@ coverage: models test-clients ## Lines covered by tests: protocol, stream, gatew
 
 bench: models test-clients ## Quality, latency, memory and start, each beside what it is compared with
 	@tests/interop/.venv/bin/python tests/bench/bench.py
+
+fuzz: ## Fuzz what a stranger can send: FUZZ_SECONDS (600) a target, FUZZ_TARGETS
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked"; exit 1; }
+	export RUSTC_BOOTSTRAP=1 # the address sanitizer's flags, on the stable toolchain
+	for target in $(FUZZ_TARGETS); do
+	  mkdir -p fuzz/target/found/$$target
+	  dictionary=fuzz/dictionaries/$$target.dict
+	  [ -e $$dictionary ] && dictionary=-dict=$$dictionary || dictionary=
+	  cargo fuzz run $$target fuzz/target/found/$$target fuzz/corpus/$$target -- $$dictionary \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=4096 -print_final_stats=1 -verbosity=0
+	done
+
+fuzz-short: ## The kept corpus and changes of it; and 10 s a target of fuzzing, where cargo-fuzz is installed
+	@cargo test --locked --manifest-path fuzz/Cargo.toml --package sts-fuzz-checks
+	if cargo fuzz --version >/dev/null 2>&1; then
+	  $(MAKE) --no-print-directory fuzz FUZZ_SECONDS=10
+	else
+	  echo "coverage-guided fuzzing: not run, cargo-fuzz is not installed (cargo install cargo-fuzz --locked)"
+	fi
 
 models: build ## Fetch, convert and verify the weights
 	@$(STS) models fetch

@@ -1,0 +1,531 @@
+//! Malformed packets of Engine.IO and Socket.IO, and events that nobody knows.
+
+use super::case::{Case, Expect, Frame, Stage};
+use super::fields::{event, fragment, init, object, pcm};
+
+use Stage::{Connected, Opened, Streaming};
+
+/// What no Engine.IO packet looks like, in either direction.
+fn engine_packets() -> Vec<Case> {
+    let types = [
+        "7",
+        "8",
+        "9",
+        "a",
+        "x",
+        "Z",
+        "-",
+        " ",
+        "\\n",
+        "\n",
+        "\0",
+        "é",
+        "名",
+        "{",
+        "[",
+        "\"",
+        "4294967296",
+        "99",
+        "00",
+        "０",
+    ];
+    let mut cases: Vec<Case> =
+        types.iter().map(|packet| Case::text("Engine.IO, unknown packet type", Opened, *packet)).collect();
+    // What only a server says, or only an upgrade.
+    let misplaced = [
+        "0",
+        "0{}",
+        "0{\"sid\":\"x\"}",
+        "2probe",
+        "3probe",
+        "5",
+        "5x",
+        "6",
+        "6noop",
+        "b",
+        "bAAAA",
+        "b****",
+        "b4AAAA",
+        "bA",
+    ];
+    for packet in misplaced {
+        cases.push(Case::text("Engine.IO, packet out of place", Opened, packet));
+        // With anything behind it a probe is a heartbeat.
+        if !packet.ends_with("probe") {
+            cases.push(Case::text("Engine.IO, packet out of place", Connected, format!("{packet} ")));
+        }
+    }
+    for packet in ["1", "1x", "1{}"] {
+        cases.push(Case::text("Engine.IO, close", Connected, packet).alone());
+    }
+    cases.push(Case::text("Engine.IO, empty packet", Connected, ""));
+    // Heartbeats: the protocol has no answer to a pong, and a ping of the client's counts as one.
+    for packet in ["3", "3x", "3pong", "2", "2x", "2ping", "22", "33"] {
+        cases.push(
+            Case::text("Engine.IO, heartbeat that nobody asked for", Connected, packet).expecting(Expect::Nothing),
+        );
+    }
+    let flood = (0..200).map(|_| Frame::Text("3".to_owned())).collect();
+    cases.push(Case::frames("Engine.IO, heartbeat that nobody asked for", Connected, flood).expecting(Expect::Nothing));
+    cases
+}
+
+/// What no Socket.IO packet looks like.
+fn socket_packets() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let types = [
+        "4",
+        "47",
+        "48",
+        "49",
+        "4a",
+        "4x",
+        "4-",
+        "4 ",
+        "4\n",
+        "4\0",
+        "4é",
+        "4{",
+        "4[",
+        "4\"",
+        "4,",
+        "4/",
+        "4null",
+        "4NaN",
+        "4{}",
+        "4[]",
+        "4[\"stream:init\"]",
+        "4{\"type\":2}",
+        "4\u{feff}2[\"stream:end\"]",
+        "4２[\"stream:end\"]",
+        "4+2[\"x\"]",
+    ];
+    cases.extend(types.map(|packet| Case::text("Socket.IO, unknown packet type", Connected, packet)));
+    for packet in ["44", "44{}", "44{\"message\":\"no\"}", "44/x,{}", "44[]", "44null"] {
+        cases.push(Case::text("Socket.IO, CONNECT_ERROR from a client", Connected, packet));
+    }
+    let json = [
+        "42",
+        "42[",
+        "42]",
+        "42{",
+        "42}",
+        "42[]",
+        "42{}",
+        "42[[]]",
+        "42[{}]",
+        "42null",
+        "42true",
+        "427",
+        "42\"x\"",
+        "42[1]",
+        "42[1.5]",
+        "42[null]",
+        "42[true]",
+        "42[null,{}]",
+        "42[[\"stream:init\"],{}]",
+        "42[{\"event\":\"stream:init\"}]",
+        "42[\"stream:init\"",
+        "42[\"stream:init\",",
+        "42[\"stream:init\",{",
+        "42[\"stream:init\",{]",
+        "42[\"stream:init\",}]",
+        "42['stream:init',{}]",
+        "42[stream:init,{}]",
+        "42[\"stream:init\",{a:1}]",
+        "42[\"stream:init\",{\"a\":}]",
+        "42[\"stream:init\",{\"a\":1,}]",
+        "42[\"stream:init\",{\"a\"}]",
+        "42[\"stream:init\",undefined]",
+        "42[\"stream:init\",NaN]",
+        "42[\"stream:init\",Infinity]",
+        "42[\"stream:init\",0x10]",
+        "42[\"stream:init\",01]",
+        "42[\"stream:init\",+1]",
+        "42[\"stream:init\",.5]",
+        "42[\"stream:init\",1.]",
+        "42[\"stream:init\",1e]",
+        "42[\"stream:init\",1e999]",
+        "42[\"stream:init\",-]",
+        "42[\"stream:init\",--1]",
+        "42[\"stream:init\",\"\\x\"]",
+        "42[\"stream:init\",\"\\u12\"]",
+        "42[\"stream:init\",\"\\ud800\"]",
+        "42[\"stream:init\",\"\\udc00\\ud800\"]",
+        "42[\"stream:init\",\"\t\"]",
+        "42[\"stream:init\",\"\n\"]",
+        "42[\"stream:init\",\"\0\"]",
+        "42[\"stream:init\",\"",
+        "42[\"stream:init\\\"]",
+        "42[\"stream:init\",/*x*/{}]",
+        "42[\"stream:init\"//x\n,{}]",
+        "42[\"stream:init\";{}]",
+        "42[\"stream:init\" {}]",
+        "42[,]",
+        "42[,{}]",
+        "42 [\"\",{}]",
+        "42[\"stream:init\",tru]",
+        "42[\"stream:init\",nul]",
+        "42[\"stream:init\",True]",
+        "42[\"stream:init\",{{}}]",
+    ];
+    cases.extend(json.map(|packet| Case::text("Socket.IO, bad JSON", Connected, packet)));
+    for depth in [127, 128, 129, 1_000, 50_000] {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        cases.push(Case::text("Socket.IO, deep nesting", Connected, format!("42[\"stream:init\",{open}{close}]")));
+        cases.push(Case::text("Socket.IO, deep nesting", Connected, format!("42[\"stream:init\",{open}")));
+        let objects = "{\"a\":".repeat(depth);
+        cases.push(Case::text(
+            "Socket.IO, deep nesting",
+            Connected,
+            format!("42[\"stream:init\",{objects}1{}]", "}".repeat(depth)),
+        ));
+    }
+    for (count, what) in [(10_000, "[]"), (10_000, "\"x\""), (100_000, "0")] {
+        let many = vec![what; count].join(",");
+        cases.push(Case::text("Socket.IO, a great many values", Connected, format!("42[\"stream:init\",[{many}]]")));
+    }
+    let digits = "9".repeat(100_000);
+    cases.push(Case::text(
+        "Socket.IO, huge number",
+        Connected,
+        format!("42[\"stream:init\",{{\"channels\":{digits}}}]"),
+    ));
+    cases.push(Case::text(
+        "Socket.IO, huge number",
+        Connected,
+        format!("42[\"stream:init\",{{\"channels\":0.{digits}}}]"),
+    ));
+    cases.push(Case::text(
+        "Socket.IO, huge number",
+        Connected,
+        format!("42[\"stream:init\",{{\"channels\":1e{digits}}}]"),
+    ));
+    cases
+}
+
+/// Namespaces that are not there, connecting twice, leaving and talking on.
+fn namespaces() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let long = format!("/{}", "n".repeat(10_000));
+    let names = [
+        "/admin",
+        "/x",
+        "//",
+        "/ ",
+        "/é",
+        "/名",
+        "/../",
+        "/%2f",
+        "/a/b/c",
+        "/null",
+        "/\"",
+        "/[",
+        "/{",
+        "/stream:init",
+        "/0",
+        "/\0",
+        &long,
+    ];
+    for name in names {
+        cases.push(Case::text("Socket.IO, CONNECT to a namespace that is not there", Connected, format!("40{name},")));
+        cases.push(Case::text(
+            "Socket.IO, CONNECT to a namespace that is not there",
+            Connected,
+            format!("40{name},{{\"token\":1}}"),
+        ));
+        cases.push(Case::text(
+            "Socket.IO, event to a namespace that is not there",
+            Connected,
+            format!("42{name},[\"stream:init\",{{}}]"),
+        ));
+        cases.push(Case::text(
+            "Socket.IO, DISCONNECT from a namespace that is not there",
+            Connected,
+            format!("41{name},"),
+        ));
+    }
+    for auth in ["", "{}", "{\"token\":\"x\"}"] {
+        cases.push(Case::text("Socket.IO, CONNECT twice", Connected, format!("40{auth}")));
+    }
+    let after = [
+        event("stream:init", &object(&init())),
+        "42[\"stream:end\"]".into(),
+        "40".into(),
+        "41".into(),
+        "43[]".into(),
+        "42[]".into(),
+        "451-[\"x\"]".into(),
+    ];
+    for packet in after {
+        let frames = vec![Frame::Text("41".into()), Frame::Text(packet)];
+        cases.push(Case::frames("Socket.IO, DISCONNECT and then more", Connected, frames).alone());
+    }
+    for packet in
+        ["42[\"stream:init\",{}]", "42[\"stream:end\"]", "41", "430[]", "450-[\"x\"]", "42/x,[\"y\"]", "460-1[]"]
+    {
+        cases.push(Case::text("Socket.IO, packet before CONNECT", Opened, packet));
+    }
+    let auths = [
+        "[]",
+        "7",
+        "true",
+        "\"x\"",
+        "{",
+        "[",
+        "nul",
+        "{\"token\":7}",
+        "{\"token\":{}}",
+        "{\"stream_id\":7}",
+        "{\"stream_id\":\"\"}",
+        "{\"stream_id\":\"a b\"}",
+        "{\"stream_id\":[]}",
+        "{\"worker_id\":7}",
+        "{\"worker_id\":\"é\"}",
+        "{\"worker_id\":{}}",
+        "{\"stream_id\":\"a\\u0000\"}",
+        "{\"token\":[1]}",
+        "{\"a\":}",
+        "{}}",
+    ];
+    cases.extend(auths.map(|auth| Case::text("Socket.IO, CONNECT with a wrong auth", Opened, format!("40{auth}"))));
+    let long_id = "i".repeat(129);
+    let longer_id = "i".repeat(100_000);
+    for auth in [
+        format!("{{\"stream_id\":\"{long_id}\"}}"),
+        format!("{{\"worker_id\":\"{longer_id}\"}}"),
+        format!("{{\"token\":\"{longer_id}\"}}x"),
+    ] {
+        cases.push(Case::text("Socket.IO, CONNECT with a wrong auth", Opened, format!("40{auth}")));
+    }
+    cases
+}
+
+/// Acknowledgements of nothing, and ids of acknowledgements that are none.
+fn acknowledgements() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for id in ["0", "1", "12", "999", "2147483648", "9223372036854775807"] {
+        let packet = format!("43{id}[\"x\"]");
+        cases.push(Case::text("Socket.IO, acknowledgement of nothing", Connected, packet).expecting(Expect::Nothing));
+    }
+    for packet in [
+        "43",
+        "43[]",
+        "43[\"x\"]",
+        "43-1[]",
+        "43x[]",
+        "431.5[]",
+        "4318446744073709551616[]",
+        "431",
+        "431x",
+        "43 1[]",
+        "46",
+        "461-",
+        "461-1",
+        "46x-1[]",
+        "46-1[]",
+    ] {
+        cases.push(Case::text("Socket.IO, malformed acknowledgement", Connected, packet));
+    }
+    for id in ["18446744073709551616", "99999999999999999999999", "-1", "1.5", "0x1", "1e3", "1 "] {
+        cases.push(Case::text(
+            "Socket.IO, wrong acknowledgement id",
+            Connected,
+            format!("42{id}[\"stream:init\",{{}}]"),
+        ));
+    }
+    cases
+}
+
+/// Events of other names, and arguments that nobody expects.
+fn events() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let long = "e".repeat(10_000);
+    let names = [
+        "",
+        " ",
+        "x",
+        "stream",
+        "stream:",
+        ":init",
+        "stream:Init",
+        "STREAM:INIT",
+        "stream:init ",
+        " stream:init",
+        "stream_init",
+        "stream.init",
+        "stream:start",
+        "stream:ready",
+        "stream:complete",
+        "fragment",
+        "fragment:",
+        "fragment:ack",
+        "fragment:processed",
+        "fragment:Data",
+        "fragment:data:",
+        "backpressure",
+        "error",
+        "connect",
+        "connection",
+        "connect_error",
+        "disconnect",
+        "disconnecting",
+        "newListener",
+        "removeListener",
+        "message",
+        "ping",
+        "pong",
+        "*",
+        "__proto__",
+        "constructor",
+        "toString",
+        "hasOwnProperty",
+        "admin:drain",
+        "drain",
+        "shutdown",
+        "../stream:init",
+        "stream%3Ainit",
+        "名",
+        "é",
+        "\\u0000",
+        "\\n",
+        "\\\"",
+        "\\ud83d\\ude00",
+        "0",
+        "null",
+        "undefined",
+        "true",
+        "[]",
+        "{}",
+        "SELECT 1",
+        "<script>",
+        &long,
+    ];
+    for name in names {
+        cases.push(Case::text("Socket.IO, unknown event", Connected, format!("42[\"{name}\",{{}}]")));
+    }
+    for name in ["nothing", "unknown:event"] {
+        cases.push(Case::text("Socket.IO, unknown event", Streaming, format!("42[\"{name}\"]")));
+        cases.push(Case::text("Socket.IO, unknown event", Streaming, format!("427[\"{name}\",1,2,3]")));
+    }
+    let arguments = [
+        "",
+        ",null",
+        ",true",
+        ",7",
+        ",1.5",
+        ",\"x\"",
+        ",[]",
+        ",[[]]",
+        ",[{}]",
+        ",{}",
+        ",null,{}",
+        ",[],{}",
+        ",\"\",\"\"",
+        ",{\"a\":1},{\"b\":2}",
+        ",{\"_placeholder\":true,\"num\":0}",
+    ];
+    for (name, stage) in [("stream:init", Connected), ("fragment:data", Streaming), ("fragment:data", Connected)] {
+        for argument in arguments {
+            cases.push(Case::text("Socket.IO, wrong arguments", stage, format!("42[\"{name}\"{argument}]")));
+            cases.push(Case::text("Socket.IO, wrong arguments", stage, format!("4277[\"{name}\"{argument}]")));
+        }
+    }
+    for name in ["stream:pause", "stream:resume", "stream:end"] {
+        for argument in arguments {
+            cases.push(Case::text("Socket.IO, event without a stream", Connected, format!("42[\"{name}\"{argument}]")));
+        }
+    }
+    let good = object(&fragment("STREAM", "early", 0, &pcm(1, 0)));
+    cases.push(Case::text("Socket.IO, event without a stream", Connected, event("fragment:data", &good)));
+    cases.push(Case::text("Socket.IO, stream:init twice", Streaming, event("stream:init", &object(&init()))));
+    cases.push(Case::text(
+        "Socket.IO, another's stream",
+        Streaming,
+        event("fragment:data", &object(&fragment("someone-else", "x", 0, &pcm(1, 0)))),
+    ));
+    cases
+}
+
+/// Binary events whose attachments and placeholders do not go together.
+fn attachments() -> Vec<Case> {
+    let kind = "Socket.IO, attachments that do not fit";
+    let mut fields = fragment("STREAM", "binary", 0, &[]);
+    let audio = |value: &str, fields: &mut Vec<(&'static str, String)>| {
+        if let Some(field) = fields.iter_mut().find(|(name, _)| *name == "audio") {
+            field.1 = value.to_owned();
+        }
+        format!("[\"fragment:data\",{}]", object(fields))
+    };
+    let one = audio("{\"_placeholder\":true,\"num\":0}", &mut fields);
+    let none = audio("7", &mut fields);
+    let nested = audio("{\"inner\":{\"_placeholder\":true,\"num\":0}}", &mut fields);
+    let negative = audio("{\"_placeholder\":true,\"num\":-1}", &mut fields);
+    let words = audio("{\"_placeholder\":true,\"num\":\"0\"}", &mut fields);
+    let elsewhere = format!(
+        "[\"fragment:data\",{}]",
+        object(&fragment("STREAM", "b", 0, &pcm(1, 0)))
+            .replace("\"timestamp\":0", "\"timestamp\":{\"_placeholder\":true,\"num\":0}")
+    );
+    let text = |text: String| Frame::Text(text);
+    let binary = |bytes: usize| Frame::Binary(vec![0; bytes]);
+    let mut cases: Vec<Case> = vec![
+        vec![text(format!("451-{one}")), binary(3)],
+        vec![text(format!("451-{one}")), binary(0)],
+        vec![text(format!("451-{one}")), binary(1_601)],
+        vec![text(format!("451-{one}")), binary(16_000)],
+        vec![text(format!("451-{none}")), binary(1_600)],
+        vec![text(format!("451-{nested}")), binary(1_600)],
+        vec![text(format!("451-{negative}")), binary(1_600)],
+        vec![text(format!("451-{words}")), binary(1_600)],
+        vec![text(format!("451-{elsewhere}")), binary(1_600)],
+        vec![text(format!("452-{none}")), binary(1_600), binary(1_600)],
+        vec![text(format!("450-{one}"))],
+        vec![text(format!("45-{one}"))],
+        vec![text(format!("45{one}"))],
+        vec![text(format!("45x-{one}"))],
+        vec![text(format!("45-1-{one}"))],
+        vec![text(format!("451{one}"))],
+        vec![text(format!("455-{one}"))],
+        vec![text(format!("451000000-{one}"))],
+        vec![text(format!("4599999999999999999999-{one}"))],
+        vec![text(format!("451.5-{one}"))],
+        vec![text(format!("42{one}"))],
+        vec![text(format!("451-{one}")), text(format!("451-{one} "))],
+        vec![text(format!("451-{one}")), text("42[\"stream:pause\"]".into())],
+        vec![text(format!("451-{one}")), text("40".into())],
+        vec![text(format!("452-{one}")), binary(1_600), text("41".into())],
+        vec![text(format!("454-{one}")), binary(1_600), binary(1), binary(2)],
+        vec![binary(0)],
+        vec![binary(1)],
+        vec![binary(1_600)],
+        vec![binary(100_000)],
+        vec![text("451-".into())],
+        vec![text("451-[".into()), binary(4)],
+        vec![text("451-[]".into()), binary(4)],
+        vec![text("451-[7]".into()), binary(4)],
+        vec![text("451-{\"_placeholder\":true,\"num\":0}".into()), binary(4)],
+        vec![text("451-[{\"_placeholder\":true,\"num\":0}]".into()), binary(4)],
+        vec![text("451-[\"stream:init\",{\"_placeholder\":true,\"num\":0}]".into()), binary(4)],
+        vec![text("451-[\"stream:init\",{\"channels\":{\"_placeholder\":true,\"num\":0}}]".into()), binary(4)],
+        vec![text("451-[\"unknown\",{\"_placeholder\":true,\"num\":0}]".into()), binary(5)],
+        vec![text("452-[\"fragment:data\",{\"a\":{\"_placeholder\":true,\"num\":0},\"b\":{\"_placeholder\":true,\"num\":1}}]".into()), binary(4), binary(4)],
+    ]
+    .into_iter()
+    .map(|frames| Case::frames(kind, Streaming, frames))
+    .collect();
+    let two = one.replace("\"timestamp\":0", "\"more\":{\"_placeholder\":true,\"num\":1}");
+    cases.push(Case::frames(kind, Streaming, vec![text(format!("452-{two}")), binary(1_600), binary(1_600)]));
+    // Far more bytes than a fragment may have.
+    cases.push(Case::frames(
+        "Socket.IO, attachment over the limit",
+        Streaming,
+        vec![text(format!("451-12{one}")), binary(8 << 20 | 2)],
+    ));
+    cases
+}
+
+/// All of it. `STREAM` in a message is replaced by the connection's stream.
+pub fn cases() -> Vec<Case> {
+    [engine_packets(), socket_packets(), namespaces(), acknowledgements(), events(), attachments()].concat()
+}
