@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench models build system libtorch test-clients clean
+.PHONY: help demo test lint bench soak models build system libtorch test-clients clean
 
 STS := target/release/sts
 export CARGO_TERM_PROGRESS_WHEN ?= auto
@@ -37,7 +37,13 @@ lint: libtorch ## rustfmt, clippy with warnings as errors
 	@cargo clippy --release --workspace --all-targets -- -D warnings
 
 bench: models test-clients ## Quality, latency, memory and start, each beside what it is compared with
-	@tests/interop/.venv/bin/python tests/bench/bench.py
+	@cargo build --release --examples
+	tests/interop/.venv/bin/python tests/bench/acks.py
+	tests/interop/.venv/bin/python tests/bench/bench.py
+
+soak: build ## 10 000 fragments over 50 connections that break at random; memory is judged
+	@cargo build --release --examples
+	SOAK_FRAGMENTS=10500 cargo test --release --test soak -- --nocapture
 
 models: build ## Fetch, convert and verify the weights
 	@$(STS) models fetch

@@ -96,7 +96,6 @@ export class Worker {
       worker.socket.on('connect', resolve);
       worker.socket.on('connect_error', reject);
     });
-    // With an upgrade under way both transports are tried: what is sent first goes by polling, what follows by WebSocket.
     return worker;
   }
 
@@ -173,16 +172,19 @@ export class Worker {
     return this.next('stream:complete');
   }
 
-  /** Breaks the connection without a farewell to the stream. */
+  /** Breaks the connection: no farewell, as far as the official client can do that. */
   async breakOff() {
     this.#nothingIsLeft();
-    // A reserved word of the client, told by itself at once.
-    this.socket.disconnect();
-    await this.next('disconnect');
+    this.socket.io.engine.close();
+    assert.notEqual(await this.next('disconnect'), 'io client disconnect');
   }
 
   /** Leaves, after a look at whether anything came that nobody waited for. */
-  async finish() { await this.breakOff(); }
+  async finish() {
+    this.#nothingIsLeft();
+    this.socket.disconnect();
+    assert.equal(await this.next('disconnect'), 'io client disconnect');
+  }
 
   #nothingIsLeft() {
     for (const [event, came] of this.queues) {

@@ -12,7 +12,7 @@ async def the_service_drains():
     await worker.init(first_sequence_number=0)
     session_id = (await away.init(first_sequence_number=0))["session_id"]
     await away.accepted(0, 5, 602)
-    await away.finish()
+    await away.break_off()
     await worker.accepted(0, 5, 601)
     await worker.emit("stream:pause")
     os.kill(int(os.environ["SERVICE_PID"]), signal.SIGTERM)

@@ -176,11 +176,20 @@ class Worker:
         await self.emit("stream:end")
         return await self.next("stream:complete")
 
-    async def finish(self):
-        """Leaves, after a look at whether anything came that nobody waited for."""
+    def nothing_is_left(self):
         for event, came in self.events.items():
             if event not in ("fragment:ack", "backpressure"):
                 assert came.empty(), f"{self.id}: {event} came, and nobody waited for it: {came}"
+
+    async def break_off(self):
+        """Breaks the connection: no farewell, as far as the official client can do that."""
+        self.nothing_is_left()
+        await self.do(self.client.eio.disconnect)
+        await self.next("disconnect")
+
+    async def finish(self):
+        """Leaves, after a look at whether anything came that nobody waited for."""
+        self.nothing_is_left()
         await self.do(self.client.disconnect)
         await self.next("disconnect")
 

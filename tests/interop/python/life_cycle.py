@@ -125,7 +125,7 @@ async def a_detached_stream_is_replaced():
     session_id = (await first.init())["session_id"]
     await first.accepted(0, 1, 1)
     await first.result(0)
-    await first.finish()
+    await first.break_off()
     second = await Worker.connect("python-replaced")
     ready = await second.init()
     assert not ready.get("resumed") and ready["session_id"] != session_id

@@ -32,7 +32,7 @@ async def in_mid_fragment():
     await first.result(0)
     await first.accepted(1, 5, 301)
     await first.accepted(2, 1, 1)
-    await first.finish()
+    await first.break_off()
     second, ready = await _come_back("python-resume", session_id, 0)
     assert ready["next_sequence_number"] == 3, ready
     open_gate(301)
@@ -49,7 +49,7 @@ async def with_results_that_came_meanwhile():
     session_id = (await first.init(first_sequence_number=0, audio_encoding="binary"))["session_id"]
     for number in range(3):
         await first.accepted(number, 5, 305)
-    await first.finish()
+    await first.break_off()
     open_gate(305)
     second, _ = await _come_back("python-meanwhile", session_id, None)
     for number in range(3):
@@ -87,7 +87,7 @@ async def while_ending():
     await first.accepted(0, 5, 303)
     await first.emit("stream:end")
     await first.refused("stream:pause", ..., "STREAM_NOT_FOUND")
-    await first.finish()
+    await first.break_off()
     open_gate(303)
     second, _ = await _come_back("python-resume-ending", session_id, None)
     await second.result(0)
@@ -102,7 +102,7 @@ async def after_stream_complete():
     await first.accepted(0, 1, 1)
     await first.result(0)
     complete = await first.end()
-    await first.finish()
+    await first.break_off()
     second, _ = await _come_back("python-resume-complete", session_id, None)
     await second.result(0)
     assert await second.next("stream:complete") == complete
@@ -127,7 +127,7 @@ async def what_fell_out_of_the_buffer_is_named():
     for number in range(40):
         await first.send(number, 0)
         await first.result(number)
-    await first.finish()
+    await first.break_off()
     second, _ = await _come_back("python-overflow", session_id, 1)
     oldest = await second.next("fragment:processed")
     assert oldest["sequence_number"] > 2, "the buffer is bounded"
@@ -141,7 +141,7 @@ async def what_does_not_fit_is_not_found():
     first = await Worker.connect("python-strict")
     session_id = (await first.init())["session_id"]
     await first.refused("stream:init", {**INIT, "resume": {"session_id": session_id}}, "INVALID_CONFIG", "already")
-    await first.finish()
+    await first.break_off()
     messages = {
         await _not_found("python-strict", {"session_id": "guessed"}),
         await _not_found("python-nobody", {"session_id": "guessed"}),

@@ -40,7 +40,7 @@ async def a_stream_belongs_to_the_token_that_opened_it():
     await thief.refused("stream:init", INIT, "INVALID_CONFIG", "stream_id")
     await thief.finish()
     # … nor while its worker is away.
-    await owner.finish()
+    await owner.break_off()
     late = await Worker.connect("python-owned", headers, {"token": NEW})
     away = await late.refused("stream:init", {**INIT, "resume": resume}, "STREAM_NOT_FOUND")
     assert away["message"] == guessed["message"]
