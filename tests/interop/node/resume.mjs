@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { INIT, Worker, fileAppears, openGate, transport, url } from './harness.mjs';
+import { INIT, RATE, Worker, fileAppears, openGate, samples, transport, url } from './harness.mjs';
 
 const comeBack = async (name, session_id, last_sequence_received) => {
   const worker = await Worker.connect(name);
@@ -109,11 +109,15 @@ export async function theEarlierConnectionIsClosed() {
   await second.finish();
 }
 
+/** More than the buffer holds. */
+const SENT = 150;
+
 export async function whatFellOutOfTheBufferIsNamed() {
   const first = await Worker.connect('node-overflow');
   const { session_id } = await first.init({ first_sequence_number: 0 });
-  for (let number = 0; number < 40; number += 1) {
-    first.send(number, 0);
+  const short = { audio: samples(0, 0, RATE / 10).toString('base64'), duration_ms: 100 };
+  for (let number = 0; number < SENT; number += 1) {
+    first.send(number, 0, 0, short);
     await first.result(number);
   }
   await first.breakOff();
@@ -122,7 +126,7 @@ export async function whatFellOutOfTheBufferIsNamed() {
   assert.ok(oldest.sequence_number > 2, 'the buffer is bounded');
   const lost = Array.from({ length: oldest.sequence_number - 2 }, (_, index) => index + 2);
   assert.deepEqual(oldest.skipped, lost);
-  for (let number = oldest.sequence_number + 1; number < 40; number += 1) {
+  for (let number = oldest.sequence_number + 1; number < SENT; number += 1) {
     assert.equal((await second.result(number)).skipped, undefined);
   }
   await second.finish();

@@ -7,7 +7,11 @@ import signal
 import sys
 import tempfile
 
-from harness import CLIENT, INIT, SERVER_DISCONNECT, TRANSPORT, URL, Worker, eventually, open_gate
+from harness import (CLIENT, INIT, RATE, SERVER_DISCONNECT, TRANSPORT, URL, Worker, eventually, open_gate, samples,
+                     text)
+
+# More results than the buffer holds.
+SENT = 150
 
 
 async def _come_back(name, session_id, last_sequence_received):
@@ -124,15 +128,16 @@ async def the_earlier_connection_is_closed():
 async def what_fell_out_of_the_buffer_is_named():
     first = await Worker.connect("python-overflow")
     session_id = (await first.init(first_sequence_number=0))["session_id"]
-    for number in range(40):
-        await first.send(number, 0)
+    short = {"audio": text(samples(0, 0, RATE // 10)), "duration_ms": 100}
+    for number in range(SENT):
+        await first.send(number, 0, **short)
         await first.result(number)
     await first.break_off()
     second, _ = await _come_back("python-overflow", session_id, 1)
     oldest = await second.next("fragment:processed")
     assert oldest["sequence_number"] > 2, "the buffer is bounded"
     assert oldest["skipped"] == list(range(2, oldest["sequence_number"])), oldest["skipped"]
-    for number in range(oldest["sequence_number"] + 1, 40):
+    for number in range(oldest["sequence_number"] + 1, SENT):
         assert "skipped" not in await second.result(number)
     await second.finish()
 
