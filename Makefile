@@ -28,12 +28,12 @@ test: models test-clients ## Everything that CI runs
 	else
 	  cargo test --release --workspace --no-fail-fast
 	fi
+	$(MAKE) --no-print-directory fuzz-short
 	if [ -e /dev/nvidiactl ]; then
 	  cargo test --release --package sts-models --test gpu -- --ignored
 	else
 	  echo "GPU checks (models/tests/gpu.rs): not run, this machine has no GPU"
 	fi
-	$(MAKE) --no-print-directory fuzz-short
 
 lint: libtorch ## rustfmt, clippy with warnings as errors, schemas, AsyncAPI, OpenAPI
 	@cargo fmt --all --check
@@ -46,7 +46,13 @@ coverage: models test-clients ## Lines covered by tests: protocol, stream, gatew
 	@tests/coverage.sh $(PARTS)
 
 bench: models test-clients ## Quality, latency, memory and start, each beside what it is compared with
-	@tests/interop/.venv/bin/python tests/bench/bench.py
+	@cargo build --release --examples
+	tests/interop/.venv/bin/python tests/bench/acks.py
+	tests/interop/.venv/bin/python tests/bench/bench.py
+
+soak: build ## 10 000 fragments over 50 connections that break at random; memory is judged
+	@cargo build --release --examples
+	SOAK_FRAGMENTS=10500 cargo test --release --test soak -- --nocapture
 
 fuzz: ## Fuzz what a stranger can send: FUZZ_SECONDS (600) a target, FUZZ_TARGETS
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked"; exit 1; }

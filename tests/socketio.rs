@@ -1,21 +1,114 @@
-//! The official Socket.IO clients against the service over fake engines: the main job and its refusals, on every
-//! transport. What each scenario asks for is in tests/interop/.
+//! The official Socket.IO clients against the service over fake engines: every event and every error, on every
+//! transport. What each scenario asks for is in tests/interop/, the same in JavaScript and in Python; here stands
+//! what each group of them needs of the service.
 
 mod support;
 
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
+
+use sts_protocol::ErrorCode;
 use support::{Service, get, node, python, root, succeed};
 
-fn javascript(transport: &str) {
-    let service = Service::fake(&[]);
-    let output = succeed(node().arg(root().join("tests/interop/worker.mjs")).args([&service.url(), transport]));
-    assert_eq!(String::from_utf8_lossy(&output.stdout).matches("ok ").count(), 6);
+/// Groups that run side by side; each has a service of its own.
+const AT_ONCE: usize = 5;
+const TOKENS: (&str, &str) = ("WORKER_TOKENS", "0123456789abcdef,fedcba9876543210");
+
+/// A file of scenarios, and the settings that they are written for.
+type Group = (&'static str, &'static [(&'static str, &'static str)]);
+
+/// Those that take longest come first.
+const GROUPS: &[Group] = &[
+    ("admission", &[("MAX_STREAMS", "3"), ("QUEUE_CAPACITY", "2"), ("RESUME_GRACE_MS", "0")]),
+    (
+        "stages",
+        &[
+            ("ASR_TIMEOUT_MS", "300"),
+            ("TRANSLATION_TIMEOUT_MS", "300"),
+            ("TTS_TIMEOUT_MS", "300"),
+            ("ASR_WORKERS", "2"),
+            ("TRANSLATION_WORKERS", "2"),
+            ("TTS_WORKERS", "2"),
+        ],
+    ),
+    ("main_job", &[("ASR_WORKERS", "4")]),
+    ("life_cycle", &[("ASR_WORKERS", "4")]),
+    ("resume", &[("ASR_WORKERS", "8")]),
+    ("limits", &[("MAX_FRAGMENT_BYTES", "64000"), ("MAX_MESSAGES_PER_SECOND", "20"), ("INIT_TIMEOUT_MS", "1500")]),
+    ("drain", &[("ASR_WORKERS", "2")]),
+    ("refusals", &[]),
+    ("order", &[("REORDER_GAP_TIMEOUT_MS", "400"), ("ASR_WORKERS", "4")]),
+    ("backpressure", &[]),
+    ("grace", &[("RESUME_GRACE_MS", "300")]),
+    ("grace", &[("RESUME_GRACE_MS", "0")]),
+    ("tokens", &[TOKENS]),
+    ("connections", &[("MAX_CONNECTIONS", "2")]),
+    ("connections", &[("MAX_CONNECTIONS_PER_ADDRESS", "2")]),
+    ("connections", &[TOKENS, ("MAX_CONNECTIONS_PER_TOKEN", "2")]),
+];
+
+/// Runs every group through a client; `client` gives the command but for the group's name.
+fn every_group(client: impl Fn(&str) -> Command + Sync) {
+    let left = Mutex::new(GROUPS.iter());
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let Some(group) = left.lock().expect("nobody panics with it").next() else { return };
+                    if let Err(failure) = run(group, &client) {
+                        failures.lock().expect("nobody panics with it").push(failure);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("nobody panics with it");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-fn python_client(transport: &str) {
-    let service = Service::fake(&[]);
-    let output = succeed(python().arg(root().join("tests/interop/worker.py")).args([&service.url(), transport]));
-    assert_eq!(String::from_utf8_lossy(&output.stdout).matches("ok ").count(), 4);
+fn run(&(name, settings): &Group, client: impl Fn(&str) -> Command) -> Result<(), String> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let gate = folder.path().join("gate");
+    let gate = gate.to_str().expect("a path in UTF-8");
+    let environment: Vec<(&str, &str)> = settings.iter().copied().chain([("FAKE_GATE", gate)]).collect();
+    let service = Service::fake(&environment);
+    let mut command = client(&service.url());
+    command.arg(name).envs(environment).env("SERVICE_PID", service.id().to_string());
+    let output = command.output().expect("the client starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let failed = |what: &str| {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{name} {settings:?}: {what}\n{said}{complaint}"))
+    };
+    if !output.status.success() {
+        return failed("a scenario failed");
+    }
+    if !said.lines().any(|line| line.starts_with("ok ")) {
+        return failed("no scenario ran");
+    }
+    if name == "drain" && service.wait() != Some(0) {
+        return failed("the service did not exit with 0");
+    }
+    Ok(())
+}
+
+fn javascript(transport: &str) {
+    every_group(|url| {
+        let mut command = node();
+        command.arg(root().join("tests/interop/node/run.mjs")).args([url, transport]);
+        command
+    });
+}
+
+fn python_client(kind: &str, transport: &str) {
+    every_group(|url| {
+        let mut command = python();
+        command.arg(root().join("tests/interop/python/run.py")).args([url, kind, transport]);
+        command
+    });
 }
 
 #[test]
@@ -34,69 +127,111 @@ fn javascript_upgrading_from_polling() {
 }
 
 #[test]
-fn python_over_websocket() {
-    python_client("websocket");
+fn synchronous_python_over_websocket() {
+    python_client("sync", "websocket");
 }
 
 #[test]
-fn python_over_polling() {
-    python_client("polling");
+fn synchronous_python_over_polling() {
+    python_client("sync", "polling");
 }
 
 #[test]
-fn python_upgrading_from_polling() {
-    python_client("upgrade");
+fn synchronous_python_upgrading_from_polling() {
+    python_client("sync", "upgrade");
 }
 
 #[test]
-fn a_worker_without_a_token_is_told_so() {
-    let service = Service::fake(&[("WORKER_TOKENS", "0123456789abcdef,fedcba9876543210")]);
-    let script = "
-import socketio, sys
-url = sys.argv[1]
-def attempt(auth, headers):
-    client, said = socketio.Client(reconnection=False), []
-    client.on('connect_error', lambda data: said.append(str(data)))
-    try:
-        client.connect(url, auth=auth, headers=headers, transports=['websocket'])
-        client.disconnect()
-        return 'in'
-    except socketio.exceptions.ConnectionError:
-        return ' '.join(said)
-answers = [attempt(None, {}), attempt({'token': 'wrong'}, {}), attempt({'token': 'fedcba9876543210'}, {}),
-           attempt(None, {'Authorization': 'Bearer 0123456789abcdef'})]
-print(answers)
-assert 'UNAUTHORIZED' in answers[0] and 'UNAUTHORIZED' in answers[1], answers
-assert answers[2:] == ['in', 'in'], answers
-";
-    succeed(python().args(["-c", script, &service.url()]));
+fn asynchronous_python_over_websocket() {
+    python_client("async", "websocket");
 }
 
 #[test]
-fn sigterm_lets_accepted_fragments_be_delivered() {
+fn asynchronous_python_over_polling() {
+    python_client("async", "polling");
+}
+
+#[test]
+fn asynchronous_python_upgrading_from_polling() {
+    python_client("async", "upgrade");
+}
+
+#[test]
+fn every_code_and_event_is_provoked_through_both_languages() {
+    for (language, extension) in [("node", "mjs"), ("python", "py")] {
+        let mut scenarios = String::new();
+        for (name, _) in GROUPS {
+            let path = root().join("tests/interop").join(language).join(name).with_extension(extension);
+            scenarios += &std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+        let harness = root().join("tests/interop").join(language).join("harness").with_extension(extension);
+        let events = scenarios.clone() + &std::fs::read_to_string(harness).expect("a harness");
+        for code in ErrorCode::ALL {
+            assert!(scenarios.contains(code.as_str()), "no scenario in {language} provokes {}", code.as_str());
+        }
+        for event in [
+            "stream:init",
+            "fragment:data",
+            "stream:pause",
+            "stream:resume",
+            "stream:end",
+            "stream:ready",
+            "fragment:ack",
+            "fragment:processed",
+            "backpressure",
+            "stream:complete",
+            "error",
+        ] {
+            assert!(events.contains(event), "no scenario in {language} has {event}");
+        }
+    }
+}
+
+/// 13 s, each piece of 6 s beginning with an instruction for the fake recogniser.
+fn recording(path: &Path) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).expect("a WAV file");
+    for index in 0..13 * 16_000_i32 {
+        let sample = match index % (6 * 16_000) {
+            0 => 1,
+            1 => 20,
+            _ => 0,
+        };
+        writer.write_sample(sample as i16).expect("written");
+    }
+    writer.finalize().expect("written");
+}
+
+#[test]
+fn the_examples_of_the_readme_dub_a_recording() {
     let service = Service::fake(&[]);
-    let script = "
-import os, signal, sys
-# What worker.py has before its scenarios: the client and its fragments.
-exec(open('tests/interop/worker.py').read().split('def main_job')[0])
-worker = Worker('drain')
-worker.init(first_sequence_number=0)
-for number in range(5):
-    worker.client.call('fragment:data', fragment(worker.stream_id, number, 1, 100))
-os.kill(int(os.environ['SERVICE']), signal.SIGTERM)
-assert [worker.next('fragment:processed')['sequence_number'] for _ in range(5)] == list(range(5))
-complete = worker.next('stream:complete')
-assert complete['success_count'] == 5, complete
-";
-    let mut client = python();
-    client.current_dir(root()).env("SERVICE", service.id().to_string()).args([
-        "-c",
-        script,
-        &service.url(),
-        "websocket",
-    ]);
-    succeed(&mut client);
-    assert_eq!(service.wait(), Some(0));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("in.wav");
+    recording(&source);
+    // Node looks for packages beside the script.
+    std::fs::copy(root().join("docs/examples/client.mjs"), folder.path().join("client.mjs")).expect("copied");
+    std::os::unix::fs::symlink(root().join("tests/interop/node_modules"), folder.path().join("node_modules"))
+        .expect("linked");
+    let examples = [
+        (python(), root().join("docs/examples/client.py"), "python-example"),
+        (node(), folder.path().join("client.mjs"), "node-example"),
+    ];
+    for (mut command, script, stream_id) in examples {
+        let dubbed = folder.path().join(stream_id);
+        let output = succeed(command.arg(script).arg(service.url()).arg(&source).arg(&dubbed));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains(stream_id), "{said}");
+        assert_eq!(said.matches("success WORDS 20").count(), 3, "{said}");
+        let mut dub = hound::WavReader::open(&dubbed).expect("a WAV file");
+        assert_eq!(dub.duration(), 13 * 16_000);
+        let loudest = dub.samples::<i16>().map(|sample| sample.expect("a sample").unsigned_abs()).max();
+        assert!(loudest > Some(8_000), "the fake's tone is in the dub");
+    }
 }
 
 #[test]
@@ -109,20 +244,6 @@ fn health_and_metrics_are_served() {
         ["sts_stage_workers{stage=\"asr\"} 1", "sts_stage_queue_depth{stage=\"tts\"} 0", "sts_asr_duration_seconds"]
     {
         assert!(metrics.contains(name), "{name} is not in\n{metrics}");
-    }
-}
-
-#[test]
-fn wrong_settings_are_all_named_and_end_with_status_two() {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sts"))
-        .args(["serve", "--port", "many", "--tts-timeout-ms", "0"])
-        .env("DEVICE", "tpu")
-        .output()
-        .expect("sts starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    for name in ["PORT", "TTS_TIMEOUT_MS", "DEVICE"] {
-        assert!(said.contains(name), "{name} is not named in {said}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use actix::{Addr, Handler};
+use actix::Addr;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -58,10 +58,7 @@ async fn all(plane: web::Data<Plane>) -> HttpResponse {
 }
 
 async fn one(plane: web::Data<Plane>, name: web::Path<String>) -> HttpResponse {
-    let stage = match find(&name) {
-        Ok(stage) => stage,
-        Err(problem) => return problem,
-    };
+    let Some(stage) = find(&name) else { return unknown(&name) };
     match with_supervisor!(plane, stage, |supervisor| supervisor.send(Observe).await) {
         Ok(observation) => HttpResponse::Ok().json(observation),
         Err(error) => gone(&error),
@@ -93,10 +90,7 @@ impl From<Mode> for RestartMode {
 }
 
 async fn restart(plane: web::Data<Plane>, request: HttpRequest, name: web::Path<String>) -> HttpResponse {
-    let stage = match find(&name) {
-        Ok(stage) => stage,
-        Err(problem) => return problem,
-    };
+    let Some(stage) = find(&name) else { return unknown(&name) };
     let mode = match web::Query::<RestartQuery>::from_query(request.query_string()) {
         Ok(query) => query.mode.into(),
         Err(_) => return bad("`mode` must be rolling or all"),
@@ -117,10 +111,7 @@ async fn reload(
     name: web::Path<String>,
     weights: Option<web::Json<Weights>>,
 ) -> HttpResponse {
-    let stage = match find(&name) {
-        Ok(stage) => stage,
-        Err(problem) => return problem,
-    };
+    let Some(stage) = find(&name) else { return unknown(&name) };
     let Some(web::Json(Weights { path })) = weights else {
         return bad("the body must be JSON with `path`, a directory of weights; for the same weights, restart");
     };
@@ -143,7 +134,6 @@ async fn replace<I, O>(
 where
     I: Send + 'static,
     O: Send + 'static,
-    StageSupervisor<I, O>: Handler<Restart<I, O>>,
 {
     match supervisor.send(Restart { mode, factory }).await {
         Ok(outcome) => answer(outcome),
@@ -163,10 +153,7 @@ async fn scale(
     name: web::Path<String>,
     body: Option<web::Json<Workers>>,
 ) -> HttpResponse {
-    let stage = match find(&name) {
-        Ok(stage) => stage,
-        Err(problem) => return problem,
-    };
+    let Some(stage) = find(&name) else { return unknown(&name) };
     let Some(web::Json(Workers { workers })) = body else {
         return bad("the body must be JSON with `workers`, a number");
     };
@@ -186,10 +173,7 @@ async fn resume(plane: web::Data<Plane>, request: HttpRequest, name: web::Path<S
 }
 
 async fn set_paused(plane: &Plane, request: &HttpRequest, name: &str, paused: bool) -> HttpResponse {
-    let stage = match find(name) {
-        Ok(stage) => stage,
-        Err(problem) => return problem,
-    };
+    let Some(stage) = find(name) else { return unknown(name) };
     audit(plane, request, if paused { "pause" } else { "resume" }, Some(stage), "");
     match with_supervisor!(plane, stage, |supervisor| supervisor.send(SetPaused(paused)).await) {
         Ok(()) => HttpResponse::Ok().json(serde_json::json!({"stage": stage, "paused": paused})),
@@ -198,17 +182,19 @@ async fn set_paused(plane: &Plane, request: &HttpRequest, name: &str, paused: bo
 }
 
 /// The stage of this name; `translate` is taken for `translation` too.
-fn find(name: &str) -> Result<Stage, HttpResponse> {
+fn find(name: &str) -> Option<Stage> {
     match name {
-        "asr" => Ok(Stage::Asr),
-        "translate" | "translation" => Ok(Stage::Translation),
-        "tts" => Ok(Stage::Tts),
-        _ => {
-            let shown: String = name.chars().take(64).collect();
-            let message = format!("there is no stage '{shown}'; these are: asr, translate, tts");
-            Err(Problem::response(StatusCode::NOT_FOUND, ErrorCode::InvalidConfig, message))
-        }
+        "asr" => Some(Stage::Asr),
+        "translate" | "translation" => Some(Stage::Translation),
+        "tts" => Some(Stage::Tts),
+        _ => None,
     }
+}
+
+fn unknown(name: &str) -> HttpResponse {
+    let shown: String = name.chars().take(64).collect();
+    let message = format!("there is no stage '{shown}'; these are: asr, translate, tts");
+    Problem::response(StatusCode::NOT_FOUND, ErrorCode::InvalidConfig, message)
 }
 
 fn answer<T: Serialize>(outcome: Result<T, CommandError>) -> HttpResponse {

@@ -1,6 +1,8 @@
 //! Starting services and clients for the black-box tests.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod raw;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -102,9 +104,26 @@ impl Service {
         assert_eq!(unsafe { libc::kill(id, signal) }, 0, "the signal cannot be sent");
     }
 
+    /// Resident set and its anonymous part, KiB.
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux says so");
+            line.trim().trim_end_matches(" kB").parse().expect("a number")
+        };
+        (field("VmRSS:"), field("RssAnon:"))
+    }
+
     /// Waits for the process to end by itself.
     pub fn wait(mut self) -> Option<i32> {
-        self.child.wait().expect("it can be waited for").code()
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the service did not end in time");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

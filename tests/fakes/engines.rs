@@ -1,0 +1,204 @@
+//! The three fakes. They cost next to nothing, so that what is measured over them is the service.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sts::service::{Capabilities, Engines, StageFactory};
+use sts_actors::job::{AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
+use sts_actors::stage::{StageEngine, StageFailure};
+use sts_models::{
+    EngineError, EngineInfo, RecognizeRequest, Recognizer, Speech, SynthesizeRequest, Synthesizer, Transcript,
+    TranslateRequest, Translation, Translator,
+};
+use sts_protocol::{AudioSpec, ErrorCode, Stage};
+
+use crate::instruction::Instruction;
+
+/// Fakes for every stage.
+pub fn fake() -> Engines {
+    let capabilities = Capabilities::default();
+    capabilities.learn_recognizer(&Repertoire);
+    capabilities.learn_translator(&Repertoire);
+    capabilities.learn_synthesizer(&Repertoire);
+    let met = Arc::new(Mutex::new(HashSet::new()));
+    Engines {
+        asr: Arc::new(move || Ok(Box::new(FakeRecognizer { met: Arc::clone(&met) }))),
+        translation: Arc::new(|| Ok(Box::new(FakeTranslator))),
+        tts: Arc::new(|| Ok(Box::new(FakeSynthesizer { tone: None }))),
+        max_batch: [1, 8, 1],
+        capabilities,
+        weights: Arc::new(other_weights),
+    }
+}
+
+/// The fakes have no weights: a directory stands for some that are sound, unless it is called `broken`.
+fn other_weights(stage: Stage, path: PathBuf) -> Result<StageFactory, String> {
+    if !path.is_dir() {
+        return Err(format!("`path` {} is no directory", path.display()));
+    }
+    let broken = path.ends_with("broken");
+    let sound = move || if broken { Err("told to be broken".to_owned()) } else { Ok(()) };
+    Ok(match stage {
+        Stage::Asr => StageFactory::Asr(Arc::new(move || {
+            sound()?;
+            Ok(Box::new(FakeRecognizer { met: Arc::default() }))
+        })),
+        Stage::Translation => StageFactory::Translation(Arc::new(move || {
+            sound()?;
+            Ok(Box::new(FakeTranslator))
+        })),
+        Stage::Tts => StageFactory::Tts(Arc::new(move || {
+            sound()?;
+            Ok(Box::new(FakeSynthesizer { tone: None }))
+        })),
+    })
+}
+
+struct FakeRecognizer {
+    met: Arc<Mutex<HashSet<i16>>>,
+}
+
+impl FakeRecognizer {
+    fn hear(&self, input: &AsrInput) -> Result<AsrOutput, StageFailure> {
+        let instruction = Instruction::of_audio(&input.pcm);
+        let number = instruction.number;
+        match instruction.order {
+            1 => std::thread::sleep(Duration::from_millis(number.unsigned_abs().into())),
+            2 => panic!("told to panic"),
+            3 => return Err(StageFailure::new(ErrorCode::Internal, "told to fail")),
+            4 => {
+                let first_time = self.met.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+                assert!(!first_time, "told to panic once");
+            }
+            5 => wait_for_gate(number),
+            10..=39 => instruction.misbehave(Stage::Asr)?,
+            _ => return Ok(AsrOutput { text: String::new(), window: None }),
+        }
+        let window = Some(SpeechWindow { start_ms: 100.0, end_ms: 500.0 });
+        Ok(AsrOutput { text: instruction.text(), window })
+    }
+}
+
+fn wait_for_gate(number: i16) {
+    let gate = std::env::var("FAKE_GATE").expect("FAKE_GATE names a file");
+    let gate = std::path::PathBuf::from(format!("{gate}-{number}"));
+    while !gate.exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+impl StageEngine<AsrInput, AsrOutput> for FakeRecognizer {
+    fn name(&self) -> String {
+        "fake-recognizer".to_owned()
+    }
+
+    fn process(&mut self, batch: &[AsrInput]) -> Vec<Result<AsrOutput, StageFailure>> {
+        batch.iter().map(|input| self.hear(input)).collect()
+    }
+}
+
+/// Says the words in capitals.
+struct FakeTranslator;
+
+impl StageEngine<TranslationInput, TranslationOutput> for FakeTranslator {
+    fn name(&self) -> String {
+        "fake-translator".to_owned()
+    }
+
+    fn process(&mut self, batch: &[TranslationInput]) -> Vec<Result<TranslationOutput, StageFailure>> {
+        let translate = |input: &TranslationInput| {
+            Instruction::of_text(&input.text).misbehave(Stage::Translation)?;
+            Ok(TranslationOutput { text: input.text.to_uppercase() })
+        };
+        batch.iter().map(translate).collect()
+    }
+}
+
+/// Gives a tone of 440 Hz, of exactly the right length unless it is told otherwise.
+struct FakeSynthesizer {
+    /// The longest tone so far: shorter ones are its beginning.
+    tone: Option<(AudioSpec, Bytes)>,
+}
+
+impl FakeSynthesizer {
+    fn tone(&mut self, spec: AudioSpec, frames: usize) -> Bytes {
+        let bytes = frames * spec.bytes_per_frame();
+        match &self.tone {
+            Some((known, tone)) if *known == spec && tone.len() >= bytes => tone.slice(..bytes),
+            _ => {
+                let rate = spec.sample_rate_hz as f32;
+                let sample = |index: usize| 0.25 * (std::f32::consts::TAU * 440.0 * index as f32 / rate).sin();
+                let samples: Vec<f32> = (0..frames).map(sample).collect();
+                let tone = Bytes::from(spec.encode_mono(&samples));
+                self.tone = Some((spec, tone.clone()));
+                tone
+            }
+        }
+    }
+
+    fn speak(&mut self, input: &TtsInput) -> Result<TtsOutput, StageFailure> {
+        let instruction = Instruction::of_text(&input.text);
+        instruction.misbehave(Stage::Tts)?;
+        let frames = (input.frames as f64 * (1.0 + instruction.stretch())).round() as usize;
+        let pcm = self.tone(input.spec, frames);
+        Ok(TtsOutput { pcm, speed_ratio: 1.0, overrun: instruction.overrun() })
+    }
+}
+
+impl StageEngine<TtsInput, TtsOutput> for FakeSynthesizer {
+    fn name(&self) -> String {
+        "fake-synthesizer".to_owned()
+    }
+
+    fn process(&mut self, batch: &[TtsInput]) -> Vec<Result<TtsOutput, StageFailure>> {
+        batch.iter().map(|input| self.speak(input)).collect()
+    }
+}
+
+/// What the fakes say that they can do: English to Spanish, by two voices.
+struct Repertoire;
+
+impl Recognizer for Repertoire {
+    fn info(&self) -> EngineInfo {
+        EngineInfo { name: "fake".into(), device: "cpu".into(), precision: "none".into() }
+    }
+
+    fn supports(&self, language: &str) -> bool {
+        language == "en"
+    }
+
+    fn recognize(&mut self, _: &[RecognizeRequest]) -> Vec<Result<Transcript, EngineError>> {
+        Vec::new()
+    }
+}
+
+impl Translator for Repertoire {
+    fn info(&self) -> EngineInfo {
+        Recognizer::info(self)
+    }
+
+    fn supports(&self, source: &str, target: &str) -> bool {
+        (source, target) == ("en", "es")
+    }
+
+    fn translate(&mut self, _: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
+        Vec::new()
+    }
+}
+
+impl Synthesizer for Repertoire {
+    fn info(&self) -> EngineInfo {
+        Recognizer::info(self)
+    }
+
+    fn voices(&self) -> Vec<String> {
+        vec!["em_alex".into(), "ef_dora".into()]
+    }
+
+    fn synthesize(&mut self, _: &[SynthesizeRequest]) -> Vec<Result<Speech, EngineError>> {
+        Vec::new()
+    }
+}
