@@ -6,6 +6,9 @@ use std::time::Duration;
 use actix::{Actor, Context, Handler, Message, Recipient};
 use sts_protocol::{ErrorCode, FragmentStatus, Severity, Stage};
 
+/// Events that may wait, but for those that are never dropped.
+const MAILBOX: usize = 1_024;
+
 /// Something that happened.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
@@ -158,6 +161,17 @@ pub enum LifecycleEvent {
     },
 }
 
+impl LifecycleEvent {
+    /// Hands it on. Most events are as few as the work that is let in and must not be lost; of those that any message
+    /// of a stranger can cause, the ones that the receiver has no room for are.
+    fn send_to(self, receiver: &Recipient<Self>) {
+        match self {
+            Self::FragmentRefused { .. } => drop(receiver.try_send(self)),
+            _ => receiver.do_send(self),
+        }
+    }
+}
+
 /// Publishes events; cheap to clone, and to use from any thread.
 #[derive(Clone, Default)]
 pub struct EventSender(Option<Recipient<LifecycleEvent>>);
@@ -171,7 +185,7 @@ impl EventSender {
     /// Tells every subscriber. Never waits.
     pub fn publish(&self, event: LifecycleEvent) {
         if let Some(bus) = &self.0 {
-            bus.do_send(event);
+            event.send_to(bus);
         }
     }
 }
@@ -190,6 +204,10 @@ impl EventBus {
 
 impl Actor for EventBus {
     type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAILBOX);
+    }
 }
 
 impl Handler<LifecycleEvent> for EventBus {
@@ -197,7 +215,7 @@ impl Handler<LifecycleEvent> for EventBus {
 
     fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
         for subscriber in &self.subscribers {
-            subscriber.do_send(event.clone());
+            event.clone().send_to(subscriber);
         }
     }
 }

@@ -115,7 +115,7 @@ impl StreamActor {
     }
 
     fn send(&mut self, message: ServiceMessage) {
-        self.queue(Waiting::Message(message));
+        self.queue(Waiting::Message(Box::new(message)));
     }
 
     /// Without a connection nothing waits: results are kept for a replay, and the rest says nothing to a later one.

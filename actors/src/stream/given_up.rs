@@ -24,6 +24,12 @@ impl GivenUp {
         }
     }
 
+    /// Runs remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.runs.len()
+    }
+
     /// Whether the number was given up, or may have been: it is safer to refuse an old fragment that was answered
     /// than to acknowledge one that never will be.
     pub(super) fn contains(&self, number: u64) -> bool {

@@ -21,6 +21,8 @@ mod settings;
 mod statistics;
 
 #[cfg(test)]
+mod session_properties;
+#[cfg(test)]
 mod session_tests;
 
 pub use actor::{Stages, StreamActor, StreamGone};

@@ -33,7 +33,7 @@ pub trait Outlet: Send {
 #[expect(clippy::large_enum_variant, reason = "most that wait are messages")]
 pub(super) enum Waiting {
     /// A message.
-    Message(ServiceMessage),
+    Message(Box<ServiceMessage>),
     /// The result of this number; it is encoded only when its turn comes, for its audio is large.
     Result(u64),
 }
@@ -89,7 +89,7 @@ impl Connection {
     ) -> Flushed {
         while let Some(head) = self.waiting.pop_front() {
             let message = match head {
-                Waiting::Message(message) => message,
+                Waiting::Message(message) => *message,
                 Waiting::Result(number) => match encode(stream, number) {
                     Some(message) => message,
                     None => continue,
@@ -102,7 +102,7 @@ impl Connection {
                 }
                 Err(SendError::Full) => {
                     // Kept as it is: to encode it anew at each attempt would cost more than it holds.
-                    self.waiting.push_front(Waiting::Message(message));
+                    self.waiting.push_front(Waiting::Message(Box::new(message)));
                     self.stalled_since.get_or_insert(now);
                     return Flushed::Full;
                 }

@@ -51,9 +51,10 @@ impl<T> Reorder<T> {
         self.next
     }
 
-    /// Whether the number has left, or was given up, and does not lie before the stream's start.
+    /// Whether the number has left, or was given up and named as skipped, and does not lie before the stream's start.
     pub fn has_left(&self, sequence_number: u64) -> bool {
-        self.is_past(sequence_number) && self.start.is_some_and(|start| sequence_number >= start)
+        let has_begun = self.start.is_some_and(|start| sequence_number >= start);
+        has_begun && self.is_past(sequence_number) && !self.skipped.contains(&sequence_number)
     }
 
     /// Whether the number has left, was given up, or lies before the stream's start.

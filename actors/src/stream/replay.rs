@@ -28,6 +28,12 @@ impl Replay {
         self.kept.get(index)
     }
 
+    /// Results kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     /// The last number that the worker has, as far as is known.
     pub(super) fn sent_through(&self) -> Option<u64> {
         self.sent_through

@@ -105,8 +105,8 @@ pub struct Session {
     replay: Replay,
     given_up: GivenUp,
     level: Severity,
-    /// The level that the worker was told last.
-    told_level: Severity,
+    /// The worker was told of a level, on this connection or an earlier one.
+    level_told: bool,
     statistics: Statistics,
     effects: Vec<Effect>,
 }
@@ -135,7 +135,7 @@ impl Session {
             replay: Replay::default(),
             given_up: GivenUp::default(),
             level: Severity::Low,
-            told_level: Severity::Low,
+            level_told: false,
             statistics: Statistics::default(),
             effects: vec![Effect::Publish(opened)],
         }
@@ -199,6 +199,13 @@ impl Session {
     fn next_to_accept(&self) -> u64 {
         let next = self.reorder.next().unwrap_or(self.init.first_sequence_number.unwrap_or(0));
         (next..).find(|number| !self.tracked.contains_key(number)).unwrap_or(next)
+    }
+
+    /// How much it holds of each thing that it keeps.
+    #[cfg(test)]
+    pub(super) fn holdings(&self) -> [usize; 5] {
+        let waiting = self.reorder.waiting();
+        [self.tracked.len(), self.by_fragment_id.len(), waiting, self.replay.len(), self.given_up.len()]
     }
 
     fn publish(&mut self, event: impl FnOnce(Arc<str>, usize) -> LifecycleEvent) {

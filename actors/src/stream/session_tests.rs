@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sts_protocol::{
-    AudioFormat, AudioSpec, EngineNames, ErrorCode, Fragment, FragmentStatus, ServiceMessage, Stage, StreamInit,
-    VoiceProfiles,
+    AudioFormat, AudioSpec, EngineNames, ErrorCode, Fragment, FragmentStatus, Refusal, ServiceMessage, Severity, Stage,
+    StreamInit, VoiceProfiles,
 };
 
 use super::{Effect, Identity, Session, SessionState, StreamSettings};
@@ -20,42 +20,46 @@ struct Bench {
     now: Instant,
 }
 
-fn report<O>(result: Result<O, StageFailure>) -> StageReport<O> {
+/// A session as `stream:init` opens it, and nothing to do yet.
+pub(super) fn open(settings: StreamSettings, first: Option<u64>) -> Session {
+    let init = serde_json::json!({"source_language": "en", "target_language": "es", "voice_profile": "v",
+        "chunk_duration_ms": 1000, "sample_rate_hz": 16000, "channels": 1, "format": "pcm_s16le",
+        "first_sequence_number": first});
+    let voices = VoiceProfiles::parse(r#"{"v": {"language": "es", "engine": "fake", "voice": "v"}}"#).expect("valid");
+    let identity = Identity {
+        stream_id: "s".into(),
+        worker_id: "w".into(),
+        session_id: "session".into(),
+        voice: voices.select("v", "es").expect("it is there").clone().into(),
+    };
+    let mut session = Session::new(identity, StreamInit::read(init.into()).expect("valid"), settings);
+    session.take_effects();
+    session
+}
+
+/// A fragment of this many frames of 16 kHz mono.
+pub(super) fn fragment(number: u64, frames: usize) -> Fragment {
+    Fragment {
+        fragment_id: format!("f{number}"),
+        stream_id: "s".into(),
+        sequence_number: number,
+        timestamp_ms: 0.0,
+        spec: SPEC,
+        pcm: Bytes::from(vec![1; frames * 2]),
+    }
+}
+
+pub(super) fn report<O>(result: Result<O, StageFailure>) -> StageReport<O> {
     StageReport { result, queued: Duration::ZERO, worked: Duration::from_millis(5), batch: 1 }
 }
 
 impl Bench {
     fn new(settings: StreamSettings, first: Option<u64>) -> Self {
-        let init = serde_json::json!({"source_language": "en", "target_language": "es", "voice_profile": "v",
-            "chunk_duration_ms": 1000, "sample_rate_hz": 16000, "channels": 1, "format": "pcm_s16le",
-            "first_sequence_number": first});
-        let voices =
-            VoiceProfiles::parse(r#"{"v": {"language": "es", "engine": "fake", "voice": "v"}}"#).expect("valid");
-        let identity = Identity {
-            stream_id: "s".into(),
-            worker_id: "w".into(),
-            session_id: "session".into(),
-            voice: voices.select("v", "es").expect("it is there").clone().into(),
-        };
-        let init = StreamInit::read(init.into()).expect("valid");
-        let mut bench = Self { session: Session::new(identity, init, settings), now: Instant::now() };
-        bench.messages();
-        bench
-    }
-
-    fn fragment(number: u64) -> Fragment {
-        Fragment {
-            fragment_id: format!("f{number}"),
-            stream_id: "s".into(),
-            sequence_number: number,
-            timestamp_ms: 0.0,
-            spec: SPEC,
-            pcm: Bytes::from(vec![1; 32_000]),
-        }
+        Self { session: open(settings, first), now: Instant::now() }
     }
 
     fn offer(&mut self, number: u64) -> Result<(), ErrorCode> {
-        self.session.accept(Self::fragment(number), true, self.now).map_err(|refusal| refusal.code)
+        self.session.accept(fragment(number, 16_000), true, self.now).map_err(|refusal| refusal.code)
     }
 
     fn hear(&mut self, number: u64, text: &str) {
@@ -242,6 +246,18 @@ fn a_late_number_is_refused_after_the_gap() {
 }
 
 #[test]
+fn a_late_number_is_refused_even_before_its_gap_is_named() {
+    let mut bench = Bench::new(StreamSettings::default(), Some(0));
+    bench.offer(5).expect("accepted");
+    bench.offer(3).expect("accepted");
+    bench.pass(5);
+    assert!(results(&bench.after(2 * SECOND)).is_empty(), "3 is in work");
+    assert_eq!(bench.offer(2), Err(ErrorCode::InvalidFragment), "given up, though no result has told it");
+    bench.pass(3);
+    assert_eq!(results(&bench.messages()).len(), 1);
+}
+
+#[test]
 fn a_number_far_ahead_is_refused() {
     let mut bench = Bench::new(StreamSettings::default(), Some(0));
     assert_eq!(bench.offer(1_001), Err(ErrorCode::InvalidFragment));
@@ -348,7 +364,7 @@ fn the_replay_buffer_is_bounded_in_number_and_bytes() {
 #[test]
 fn a_queue_that_is_full_is_told_by_its_stage() {
     let mut bench = Bench::new(StreamSettings::default(), None);
-    let refused = bench.session.accept(Bench::fragment(0), false, bench.now).expect_err("no room");
+    let refused = bench.session.accept(fragment(0, 16_000), false, bench.now).expect_err("no room");
     assert_eq!(refused.code, ErrorCode::ServiceOverloaded);
     bench.offer(0).expect("accepted");
     bench.hear(0, "words");
@@ -357,4 +373,69 @@ fn a_queue_that_is_full_is_told_by_its_stage() {
     let messages = bench.messages();
     let Some(ServiceMessage::Processed(failed)) = messages.last() else { panic!("a result") };
     assert_eq!(failed.error.as_ref().map(|error| error.stage), Some(Stage::Translation));
+}
+
+#[test]
+fn a_result_that_a_slow_connection_has_not_taken_is_not_queued_twice() {
+    let mut bench = Bench::new(StreamSettings::default(), Some(0));
+    bench.offer(0).expect("accepted");
+    bench.pass(0);
+    let queued = bench.session.take_effects();
+    bench.offer(0).expect("acknowledged again");
+    assert!(bench.session.take_effects().is_empty(), "it is on its way");
+    assert_eq!(results(&bench.hand_over(queued)), [(0, FragmentStatus::Success)]);
+}
+
+#[test]
+fn in_every_state_each_event_has_its_answer() {
+    let mut bench = Bench::new(StreamSettings::default(), None);
+    bench.session.resume().expect("active: nothing to do");
+    bench.session.pause().expect("active");
+    bench.session.pause().expect("paused: nothing to do");
+    bench.session.resume().expect("paused");
+    bench.session.end(bench.now).expect("active");
+    let code = |refusal: Refusal| refusal.code;
+    assert_eq!(bench.session.pause().map_err(code), Err(ErrorCode::StreamNotFound));
+    assert_eq!(bench.session.resume().map_err(code), Err(ErrorCode::StreamNotFound));
+    bench.session.end(bench.now).expect("ending: nothing to do");
+    let completes = bench.messages().iter().filter(|message| matches!(message, ServiceMessage::Complete(_))).count();
+    assert_eq!(completes, 1);
+    bench.after(5 * SECOND);
+    assert_eq!(bench.session.state(), SessionState::Closed);
+    assert_eq!(bench.session.end(bench.now).map_err(code), Err(ErrorCode::StreamNotFound));
+    assert_eq!(bench.session.attach(None, EngineNames::default()).map_err(code), Err(ErrorCode::StreamNotFound));
+    assert_eq!(bench.offer(0), Err(ErrorCode::StreamNotFound));
+}
+
+#[test]
+fn what_time_does_to_an_ending_stream_whose_connection_breaks_after_complete() {
+    let mut bench = Bench::new(StreamSettings::default(), None);
+    bench.session.end(bench.now).expect("active");
+    assert!(matches!(bench.messages().as_slice(), [ServiceMessage::Complete(_)]));
+    bench.after(4 * SECOND);
+    bench.session.detach(false, bench.now);
+    bench.after(29 * SECOND);
+    bench.session.attach(None, EngineNames::default()).expect("within the grace");
+    assert!(matches!(bench.messages().as_slice(), [ServiceMessage::Ready(_), ServiceMessage::Complete(_)]));
+    bench.after(4 * SECOND);
+    assert_eq!(bench.session.state(), SessionState::Ending, "the 5 s began anew");
+    bench.after(SECOND);
+    assert_eq!(bench.session.state(), SessionState::Closed);
+}
+
+#[test]
+fn a_worker_learns_the_level_that_it_missed() {
+    let mut bench = Bench::new(StreamSettings::default(), Some(0));
+    for number in 0..4 {
+        bench.offer(number).expect("accepted");
+    }
+    bench.session.take_effects();
+    bench.session.detach(false, bench.now);
+    (0..4).for_each(|number| bench.pass(number));
+    bench.session.attach(None, EngineNames::default()).expect("nothing was claimed");
+    let told = bench.messages().into_iter().find_map(|message| match message {
+        ServiceMessage::Backpressure(event) => Some((event.severity, event.current_inflight)),
+        _ => None,
+    });
+    assert_eq!(told, Some((Severity::Low, 0)), "else it would go on pausing");
 }

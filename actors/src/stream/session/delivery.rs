@@ -148,7 +148,7 @@ impl Session {
     }
 
     pub(super) fn tell_level(&mut self) {
-        self.told_level = self.level;
+        self.level_told = true;
         let event = self.settings.thresholds.event(&self.identity.stream_id, self.level, self.in_flight());
         self.effects.push(Effect::Send(ServiceMessage::Backpressure(event)));
     }

@@ -102,8 +102,8 @@ impl Session {
         let arrived = self.replay.rewind(last_received);
         self.forget_ids(&arrived);
         self.effects.extend(self.replay.unsent().map(Effect::Deliver));
-        // It may have missed the level's fall, or be a new process that knows of none.
-        if self.level != Severity::Low || self.told_level != Severity::Low {
+        // It may have missed the last change, or be a new process that knows of none.
+        if self.level != Severity::Low || self.level_told {
             self.tell_level();
         }
         if self.completed {
