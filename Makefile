@@ -42,7 +42,7 @@ lint: libtorch ## rustfmt, clippy with warnings as errors, schemas, AsyncAPI, Op
 	tests/contract/install.sh
 	node tests/contract/check.mjs
 
-coverage: models test-clients ## Lines covered by tests: protocol, stream, gateway; make coverage PARTS="protocol stream"
+coverage: $(if $(filter gateway,$(or $(PARTS),gateway)),models test-clients) ## Lines covered by tests: protocol, stream, gateway; make coverage PARTS="protocol stream"
 	@tests/coverage.sh $(PARTS)
 
 bench: models test-clients ## Quality, latency, memory and start, each beside what it is compared with
