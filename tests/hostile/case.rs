@@ -73,6 +73,11 @@ impl Case {
         Self { reusable: false, ..self }
     }
 
+    /// Whether it opens Socket.IO, well or not.
+    pub fn is_connect(&self) -> bool {
+        self.stage == Stage::Opened && matches!(&self.frames[..], [Frame::Text(text)] if text.starts_with("40"))
+    }
+
     /// Whether HTTP long-polling can carry it.
     pub fn fits_polling(&self) -> bool {
         let short = |frame: &Frame| match frame {

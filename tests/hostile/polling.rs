@@ -16,6 +16,17 @@ use super::websocket::{DEADLINE, Incoming, understand};
 /// How long a request may take.
 pub const DEADLINE_OF_REQUEST: Duration = DEADLINE;
 
+/// The message behind a case whose answer is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// None: the case is answered in any case.
+    Itself,
+    /// A good CONNECT.
+    Connect,
+    /// A fragment for a stream that is not this connection's.
+    Fragment,
+}
+
 /// What came back for a request.
 #[derive(Debug, PartialEq)]
 pub enum Answer {
@@ -39,22 +50,44 @@ impl Answer {
     }
 }
 
-/// Sends these bytes over a connection of their own, and reads to its end.
+/// Sends these bytes over a connection of their own, and reads the answer.
 pub async fn exchange(address: &str, request: &[u8], limit: Duration) -> Answer {
     let talk = async {
         let mut stream = TcpStream::connect(address).await?;
         // What is refused early is not read to its end.
         let _ = stream.write_all(request).await;
-        let mut answer = Vec::new();
-        // A reset after the answer takes nothing back.
-        let ended = stream.read_to_end(&mut answer).await;
-        if answer.is_empty() { ended.map(|_| answer) } else { Ok(answer) }
+        read_to_the_end(&mut stream).await
     };
     match timeout(limit, talk).await {
         Err(_) => Answer::Nothing,
         Ok(Err::<_, io::Error>(_)) => Answer::Closed,
         Ok(Ok(answer)) => read_answer(&String::from_utf8_lossy(&answer)),
     }
+}
+
+/// Reads until the connection or the answer ends. A reset after an answer takes nothing back.
+async fn read_to_the_end(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let (mut answer, mut chunk) = (Vec::new(), [0; 16 << 10]);
+    loop {
+        match stream.read(&mut chunk).await {
+            Ok(0) => return Ok(answer),
+            Ok(bytes) => answer.extend_from_slice(&chunk[..bytes]),
+            Err(_) if !answer.is_empty() => return Ok(answer),
+            Err(error) => return Err(error),
+        }
+        if is_complete(&answer) {
+            return Ok(answer);
+        }
+    }
+}
+
+/// Whether an answer has as many bytes as it announced.
+fn is_complete(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length =
+        head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+    length.is_some_and(|length: usize| body.len() >= length)
 }
 
 fn read_answer(answer: &str) -> Answer {
@@ -148,22 +181,30 @@ impl Session {
 
     /// Sends the case, and after it a message whose answer is known. Also returns whether the session can be used again.
     pub async fn attack(&mut self, case: &Case) -> (Verdict, bool) {
-        self.attack_with(self.body(case), case.stage).await
+        let probe = match case.stage {
+            Stage::Opened if case.is_connect() => Probe::Itself,
+            Stage::Opened => Probe::Connect,
+            _ => Probe::Fragment,
+        };
+        self.attack_with(self.body(case), probe).await
     }
 
     /// The same with a body as it is.
-    pub async fn attack_with(&mut self, body: Vec<u8>, stage: Stage) -> (Verdict, bool) {
+    pub async fn attack_with(&mut self, body: Vec<u8>, probe: Probe) -> (Verdict, bool) {
         match self.post(body).await {
             Answer::Status(200, _) => {}
             refused => return (refused.verdict(), false),
         }
         self.probes += 1;
-        let probe = format!("probe-{}", self.probes);
-        let known = match stage {
-            Stage::Opened => "40".to_owned(),
-            _ => event("fragment:data", &object(&fragment("nobody's", &probe, 0, &pcm(0, 0)))),
+        let probe_id = format!("probe-{}", self.probes);
+        let known = match probe {
+            Probe::Itself => None,
+            Probe::Connect => Some("40".to_owned()),
+            Probe::Fragment => Some(event("fragment:data", &object(&fragment("nobody's", &probe_id, 0, &pcm(0, 0))))),
         };
-        if let Answer::Status(400.., _) = self.post(known.into_bytes()).await {
+        if let Some(known) = known
+            && let Answer::Status(400.., _) = self.post(known.into_bytes()).await
+        {
             return (Verdict::Ended(End::SessionGone), false);
         }
         let mut verdict = Verdict::Silence;
@@ -177,7 +218,7 @@ impl Session {
             for packet in body.split('\u{1e}') {
                 let answer = match understand(packet) {
                     Some(Incoming::Event(name, error)) if name == "error" => {
-                        if error["fragment_id"] == probe.as_str() {
+                        if error["fragment_id"] == probe_id.as_str() {
                             return (verdict, true);
                         }
                         Verdict::Error(error)
@@ -185,11 +226,14 @@ impl Session {
                     Some(Incoming::Event(name, _)) if name == "stream:complete" || name == "backpressure" => continue,
                     Some(Incoming::Event(name, argument)) => Verdict::Taken(format!("{name} {argument}")),
                     Some(Incoming::Acknowledgement(carried)) => Verdict::Acknowledged(carried),
-                    Some(Incoming::ConnectError(message)) if stage == Stage::Opened => {
+                    Some(Incoming::ConnectError(message)) if probe != Probe::Fragment => {
                         return (Verdict::ConnectError(message), false);
                     }
                     Some(Incoming::ConnectError(message)) => Verdict::ConnectError(message),
-                    Some(Incoming::Connected) if stage == Stage::Opened => return (verdict, false),
+                    Some(Incoming::Connected) if probe == Probe::Connect => return (verdict, false),
+                    Some(Incoming::Connected) if probe == Probe::Itself => {
+                        return (Verdict::Taken("CONNECT".to_owned()), false);
+                    }
                     Some(Incoming::Connected) => Verdict::Taken("CONNECT".to_owned()),
                     Some(Incoming::Ended(end)) if verdict == Verdict::Silence => Verdict::Ended(end),
                     _ => continue,

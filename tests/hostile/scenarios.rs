@@ -119,8 +119,10 @@ async fn silent(address: &str) -> Vec<Outcome> {
         let mut line = Line::upgrade(address, session.target()).await;
         ("upgrade without a word", line.end().await)
     };
-    let (nothing, line, headers, body, chunk, connects, probes) = tokio::join!(
+    let (nothing, blank, preface, line, headers, body, chunk, connects, probes) = tokio::join!(
         wait("TCP connection without a word", Vec::new()),
+        wait("blank lines", b"\r\n\r\n".to_vec()),
+        wait("preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()),
         wait("half a request line", b"GET /socket.io/?EIO=4".to_vec()),
         wait("headers without an end", b"GET /health HTTP/1.1\r\nHost: x\r\nX: y\r\n".to_vec()),
         wait("body that stops", head.into_bytes()),
@@ -128,7 +130,7 @@ async fn silent(address: &str) -> Vec<Outcome> {
         never_connects,
         never_probes,
     );
-    vec![nothing, line, headers, body, chunk, connects, probes]
+    vec![nothing, blank, preface, line, headers, body, chunk, connects, probes]
 }
 
 /// Connections that are gone without a word, at every stage.

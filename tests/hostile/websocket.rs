@@ -186,6 +186,8 @@ impl Line {
         match case.stage {
             // These break the framing: what comes after would be part of them.
             _ if is_raw => {}
+            // A CONNECT is its own probe: two of them are not answered in order.
+            Stage::Opened if case.is_connect() => {}
             Stage::Opened => self.send("40".to_owned()).await,
             Stage::Connected | Stage::Streaming => {
                 let good = fragment("nobody's", &probe, 0, &pcm(0, 0));
@@ -208,6 +210,7 @@ impl Line {
                     return (Verdict::ConnectError(message), false);
                 }
                 Incoming::ConnectError(message) => Verdict::ConnectError(message),
+                Incoming::Connected if case.is_connect() => return (Verdict::Taken("CONNECT".to_owned()), false),
                 Incoming::Connected if case.stage == Stage::Opened => return (verdict, false),
                 Incoming::Connected => Verdict::Taken("CONNECT".to_owned()),
                 Incoming::Ended(end) if verdict == Verdict::Silence => return (Verdict::Ended(end), false),
