@@ -22,6 +22,8 @@ INIT = {
 }
 RETRYABLE = {"TIMEOUT", "RATE_LIMIT_EXCEEDED", "BACKPRESSURE_EXCEEDED", "SERVICE_OVERLOADED", "STAGE_UNAVAILABLE",
              "GPU_OUT_OF_MEMORY", "STREAM_PAUSED"}
+# The client takes at most 16 packets in one answer to a poll unless it is told otherwise.
+engineio.payload.Payload.max_decode_packets = 1000
 SERVER_DISCONNECT = socketio.Client.reason.SERVER_DISCONNECT
 
 
