@@ -48,7 +48,7 @@ export async function oneStreamTooMany() {
   await workers[0].result(0);
   await workers[0].end();
   await workers[0].next('disconnect');
-  await late.init();
+  await late.admitted();
   await late.finish();
   for (const worker of workers.slice(1)) await worker.finish();
 }

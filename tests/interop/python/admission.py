@@ -48,7 +48,7 @@ async def one_stream_too_many():
     await workers[0].result(0)
     await workers[0].end()
     await workers[0].next("disconnect")
-    await late.init()
+    await late.admitted()
     await late.finish()
     for worker in workers[1:]:
         await worker.finish()
