@@ -36,7 +36,7 @@ const GROUPS: &[Group] = &[
     ("main_job", &[("ASR_WORKERS", "4")]),
     ("life_cycle", &[("ASR_WORKERS", "4")]),
     ("resume", &[("ASR_WORKERS", "8")]),
-    ("limits", &[("MAX_FRAGMENT_BYTES", "64000"), ("MAX_MESSAGES_PER_SECOND", "20"), ("INIT_TIMEOUT_MS", "1500")]),
+    ("limits", &[("MAX_FRAGMENT_BYTES", "64000"), ("MAX_MESSAGES_PER_SECOND", "6"), ("INIT_TIMEOUT_MS", "1500")]),
     ("drain", &[("ASR_WORKERS", "2")]),
     ("refusals", &[]),
     ("order", &[("REORDER_GAP_TIMEOUT_MS", "400"), ("ASR_WORKERS", "4")]),

@@ -11,6 +11,7 @@ export async function theServiceDrains() {
   await away.breakOff();
   await worker.accepted(0, 5, 601);
   worker.emit('stream:pause');
+  await worker.refused('fragment:data', worker.fragment(1, 1), 'STREAM_PAUSED');
   process.kill(Number(process.env.SERVICE_PID), 'SIGTERM');
   // A paused stream takes nothing either way: when the reason changes, the signal has arrived.
   const reply = await eventually('the drain', async () => {

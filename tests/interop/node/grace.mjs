@@ -18,13 +18,3 @@ export async function nothingIsLeftAfterTheGrace() {
   assert.notEqual((await late.init()).session_id, session_id);
   await late.finish();
 }
-
-export async function aFarewellAfterStreamCompleteEndsIt() {
-  const worker = await Worker.connect('node-farewell');
-  const { session_id } = await worker.init();
-  await worker.end();
-  await worker.finish();
-  const late = await Worker.connect('node-farewell');
-  await late.refused('stream:init', { ...INIT, resume: { session_id } }, 'STREAM_NOT_FOUND');
-  await late.finish();
-}

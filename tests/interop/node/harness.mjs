@@ -136,6 +136,17 @@ export class Worker {
     return this.next('stream:ready');
   }
 
+  /** Opens the stream as soon as there is room for it. */
+  admitted() {
+    return eventually('room', async () => {
+      this.emit('stream:init', INIT);
+      await eventually('an answer', () => this.queues.get('stream:ready')?.length || this.queues.get('error')?.length);
+      if (!this.queues.get('error')?.length) return this.next('stream:ready');
+      checkError(await this.next('error'), 'SERVICE_OVERLOADED');
+      return null;
+    });
+  }
+
   fragment(number, instruction, parameter, changes) {
     return fragment(this.id, number, instruction, parameter, changes);
   }

@@ -1,6 +1,6 @@
 // Every event in every state of a stream: initializing, active, paused, ending, closed, detached.
 import assert from 'node:assert/strict';
-import { INIT, Worker, checkError, openGate } from './harness.mjs';
+import { INIT, Worker, checkError, eventually, metrics, openGate } from './harness.mjs';
 
 const KNOWN = ['stream:init', 'fragment:data', 'stream:pause', 'stream:resume', 'stream:end'];
 
@@ -40,14 +40,15 @@ export async function pausedAndResumed() {
   const worker = await Worker.connect('node-pause');
   await worker.init({ first_sequence_number: 0 });
   worker.emit('stream:resume');
-  await worker.accepted(0, 1, 100);
+  await worker.accepted(0, 5, 102);
   worker.emit('stream:pause', { reason: 'advertisements' });
   worker.emit('stream:pause');
   const refused = await worker.refused('fragment:data', worker.fragment(1, 1, 1), 'STREAM_PAUSED', 'paused');
   assert.deepEqual([refused.fragment_id, refused.stream_id], ['f-1', worker.id]);
   checkError(await worker.call('fragment:data', worker.fragment(1, 1, 1)), 'STREAM_PAUSED');
   await worker.next('error');
-  await worker.accepted(0, 1, 100);
+  await worker.accepted(0, 5, 102);
+  openGate(102);
   // What was in flight is done and delivered while the stream is paused.
   await worker.result(0);
   await refusedUnknown(worker);
@@ -131,4 +132,18 @@ export async function aDetachedStreamIsReplaced() {
   const resume = { session_id, last_sequence_received: null };
   await third.refused('stream:init', { ...INIT, resume }, 'STREAM_NOT_FOUND');
   await third.finish();
+}
+
+// python-socketio closes its socket before it has said goodbye, so this stands here alone.
+export async function aFarewellAfterStreamCompleteEndsTheStream() {
+  const worker = await Worker.connect('node-farewell');
+  const { session_id } = await worker.init({ first_sequence_number: 0 });
+  await worker.accepted(0, 1, 1);
+  await worker.result(0);
+  await worker.end();
+  await worker.finish();
+  await eventually('the end', async () => !(await metrics()).includes(`stream_id="${worker.id}"`));
+  const late = await Worker.connect('node-farewell');
+  await late.refused('stream:init', { ...INIT, resume: { session_id } }, 'STREAM_NOT_FOUND');
+  await late.finish();
 }

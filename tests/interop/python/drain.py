@@ -15,6 +15,7 @@ async def the_service_drains():
     await away.break_off()
     await worker.accepted(0, 5, 601)
     await worker.emit("stream:pause")
+    await worker.refused("fragment:data", worker.fragment(1, 1), "STREAM_PAUSED")
     os.kill(int(os.environ["SERVICE_PID"]), signal.SIGTERM)
 
     async def other_refusal():

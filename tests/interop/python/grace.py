@@ -26,13 +26,3 @@ async def nothing_is_left_after_the_grace():
     # Its name is free again.
     assert (await late.init())["session_id"] != session_id
     await late.finish()
-
-
-async def a_farewell_after_stream_complete_ends_it():
-    worker = await Worker.connect("python-farewell")
-    session_id = (await worker.init())["session_id"]
-    await worker.end()
-    await worker.finish()
-    late = await Worker.connect("python-farewell")
-    await late.refused("stream:init", {**INIT, "resume": {"session_id": session_id}}, "STREAM_NOT_FOUND")
-    await late.finish()

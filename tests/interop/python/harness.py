@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import collections
+import concurrent.futures
 import json
 import os
 import sys
@@ -22,6 +23,8 @@ INIT = {
 }
 RETRYABLE = {"TIMEOUT", "RATE_LIMIT_EXCEEDED", "BACKPRESSURE_EXCEEDED", "SERVICE_OVERLOADED", "STAGE_UNAVAILABLE",
              "GPU_OUT_OF_MEMORY", "STREAM_PAUSED"}
+# The client takes at most 16 packets in one answer to a poll unless it is told otherwise.
+engineio.payload.Payload.max_decode_packets = 1000
 SERVER_DISCONNECT = socketio.Client.reason.SERVER_DISCONNECT
 
 
@@ -70,10 +73,16 @@ async def metrics():
 
 class InOrder(engineio.Client):
     """The synchronous client starts a thread for each message, and threads overtake one another. Order is what is
-    tested here, so messages are handled one after the other."""
+    tested here, so one thread handles all messages of a connection."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.handling = concurrent.futures.ThreadPoolExecutor(1)
 
     def _trigger_event(self, event, *args, run_async=False, **kwargs):
-        return super()._trigger_event(event, *args, run_async=run_async and event != "message", **kwargs)
+        if event == "message" and run_async:
+            return self.handling.submit(self.handlers[event], *args)
+        return super()._trigger_event(event, *args, run_async=run_async, **kwargs)
 
 
 class SyncClient(socketio.Client):
@@ -129,6 +138,22 @@ class Worker:
         except asyncio.TimeoutError:
             came = {name: list(queue._queue) for name, queue in self.events.items() if not queue.empty()}
             raise AssertionError(f"{self.id}: no {event} came; what did: {json.dumps(came, default=str)[:2000]}") from None
+
+    async def admitted(self):
+        """Opens the stream as soon as there is room for it."""
+
+        async def answered():
+            return not (self.events["stream:ready"].empty() and self.events["error"].empty())
+
+        async def attempt():
+            await self.emit("stream:init", INIT)
+            await eventually("an answer to stream:init", answered)
+            if self.events["error"].empty():
+                return await self.next("stream:ready")
+            check_error(await self.next("error"), "SERVICE_OVERLOADED")
+            return None
+
+        return await eventually("room", attempt)
 
     async def emit(self, event, *data):
         await self.do(self.client.emit, event, *data)

@@ -4,7 +4,7 @@ import base64
 import json
 import time
 
-from harness import INIT, RATE, SERVER_DISCONNECT, Worker, samples, text, without
+from harness import INIT, RATE, SERVER_DISCONNECT, Worker, open_gate, samples, text, without
 
 
 async def every_field_of_the_main_job():
@@ -56,16 +56,17 @@ async def nobody_speaks():
 async def duplicates_are_acknowledged_and_processed_once():
     worker = await Worker.connect("python-twice")
     await worker.init(first_sequence_number=0)
-    await worker.accepted(0, 1, 150)
+    await worker.accepted(0, 5, 111)
     # In flight: the same again, the same id under another number, the same number under another id.
-    assert (await worker.accepted(0, 1, 150))["fragment_id"] == "f-0"
+    assert (await worker.accepted(0, 5, 111))["fragment_id"] == "f-0"
     await worker.accepted(1, 1, 1, fragment_id="f-0")
     await worker.accepted(0, 1, 1, fragment_id="another")
+    open_gate(111)
     first = await worker.result(0)
     await worker.accepted(1, 1, 1)
     await worker.result(1)
     # Answered: the result comes again, and is the same.
-    await worker.accepted(0, 1, 150)
+    await worker.accepted(0, 5, 111)
     assert await worker.result(0) == first
     await worker.accepted(0, 1, 1, fragment_id="another")
     assert await worker.result(0) == first
