@@ -4,7 +4,7 @@
 //! | file | concept |
 //! | --- | --- |
 //! | `case.rs` | a malformed message, what it owes, what came of it |
-//! | `fields.rs`, `packets.rs`, `frames.rs`, `requests.rs` | the messages: by field, by packet, by WebSocket frame, by HTTP request |
+//! | `fields.rs`, `events.rs`, `packets.rs`, `frames.rs`, `requests.rs` | the messages: by field, by event, by packet, by WebSocket frame, by HTTP request |
 //! | `scenarios.rs` | what is hostile by its order or its timing |
 //! | `websocket.rs`, `polling.rs` | how a message gets there, and how its verdict comes back |
 //! | `worker.rs` | the stream that must not notice |
@@ -12,6 +12,7 @@
 //! | `limits.rs` | tests of the limits that the storm had to lift |
 
 mod case;
+mod events;
 mod fields;
 mod frames;
 mod limits;
@@ -92,7 +93,7 @@ impl Attack {
 }
 
 fn attacks() -> Vec<Attack> {
-    let cases = [fields::cases(), packets::cases(), frames::cases()].concat();
+    let cases = [fields::cases(), packets::cases(), events::cases(), frames::cases()].concat();
     let over_polling = cases.iter().filter(|case| case.fits_polling()).step_by(3).cloned().map(Attack::Polling);
     let over_websocket = cases.iter().cloned().map(Attack::WebSocket);
     let bodies = requests::bodies().into_iter().map(Attack::Body);
