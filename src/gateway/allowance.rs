@@ -1,16 +1,19 @@
 //! How many messages a connection may send.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
+use governor::clock::{Clock, DefaultClock, Reference as _};
 use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use sts_protocol::{ErrorCode, Refusal};
 
-/// After this many refusals without a message let through, the connection is not worth answering any more.
+/// After this many refusals without a second of peace, the connection is not worth answering any more.
 const PATIENCE: u32 = 1_000;
+const PEACE: Duration = Duration::from_secs(1);
 
 /// The verdict on one message.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +30,14 @@ pub enum Verdict {
 pub struct Allowance<C: Clock = DefaultClock> {
     per_second: NonZeroU32,
     limiter: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
-    refused_in_a_row: AtomicU32,
+    clock: C,
+    refusals: Mutex<Refusals<C::Instant>>,
+}
+
+/// Refusals since the last second of peace.
+struct Refusals<T> {
+    count: u32,
+    last: Option<T>,
 }
 
 impl Allowance {
@@ -37,30 +47,41 @@ impl Allowance {
     }
 }
 
-impl<C: Clock> Allowance<C> {
+impl<C: Clock + Clone> Allowance<C> {
     fn with_clock(per_second: NonZeroU32, clock: C) -> Self {
         let quota =
             Quota::per_second(per_second).allow_burst(per_second.saturating_mul(NonZeroU32::MIN.saturating_add(1)));
-        let limiter = RateLimiter::direct_with_clock(quota, clock);
-        Self { per_second, limiter, refused_in_a_row: AtomicU32::new(0) }
+        let limiter = RateLimiter::direct_with_clock(quota, clock.clone());
+        Self { per_second, limiter, clock, refusals: Mutex::new(Refusals { count: 0, last: None }) }
     }
 
     /// Counts a message.
     pub fn spend(&self) -> Verdict {
         if self.limiter.check().is_ok() {
-            self.refused_in_a_row.store(0, Ordering::Relaxed);
             return Verdict::Pass;
         }
-        let refused = self.refused_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        let refused = self.count_refusal();
         let limit = self.per_second;
         let refusal = |message: String| Refusal::new(ErrorCode::RateLimitExceeded, message);
         if refused < PATIENCE {
             Verdict::Refuse(refusal(format!("more than {limit} messages a second came over this connection")))
         } else {
             Verdict::Close(refusal(format!(
-                "{refused} messages in a row were over the limit of {limit} a second; the connection is closed"
+                "{refused} messages were over the limit of {limit} a second, without a pause; the connection is closed"
             )))
         }
+    }
+
+    fn count_refusal(&self) -> u32 {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let peace = Nanos::from(PEACE);
+        if refusals.last.is_some_and(|last| now.duration_since(last) >= peace) {
+            refusals.count = 0;
+        }
+        refusals.last = Some(now);
+        refusals.count = refusals.count.saturating_add(1);
+        refusals.count
     }
 }
 
@@ -83,9 +104,24 @@ mod tests {
 
     #[test]
     fn who_never_stops_is_shown_out() {
-        let allowance = Allowance::with_clock(NonZeroU32::MIN, FakeRelativeClock::default());
-        let verdicts: Vec<_> = (0..1_002).map(|_| allowance.spend()).collect();
-        assert!(verdicts[2..1_001].iter().all(|verdict| matches!(verdict, Verdict::Refuse(_))));
-        assert!(matches!(verdicts[1_001], Verdict::Close(_)));
+        let clock = FakeRelativeClock::default();
+        let allowance = Allowance::with_clock(NonZeroU32::new(100).expect("not zero"), clock.clone());
+        // Ten times as many as may: every tenth passes, and that is no excuse.
+        let shown_out = (0..3_000).position(|_| {
+            clock.advance(Duration::from_millis(1));
+            matches!(allowance.spend(), Verdict::Close(_))
+        });
+        assert!(shown_out.is_some_and(|after| (1_000..1_500).contains(&after)), "{shown_out:?}");
+    }
+
+    #[test]
+    fn who_pauses_is_forgiven() {
+        let clock = FakeRelativeClock::default();
+        let allowance = Allowance::with_clock(NonZeroU32::MIN, clock.clone());
+        for _ in 0..4 {
+            let verdicts: Vec<_> = (0..900).map(|_| allowance.spend()).collect();
+            assert!(!verdicts.iter().any(|verdict| matches!(verdict, Verdict::Close(_))));
+            clock.advance(Duration::from_secs(1));
+        }
     }
 }

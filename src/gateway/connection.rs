@@ -21,7 +21,7 @@ use super::actor::{Command, Connected, Event, GatewayActor};
 use super::admission::{Admission, Auth, Peer, Places};
 use super::allowance::{Allowance, Verdict};
 use super::budget::ByteBudget;
-use super::outlet::{Opened, SocketOutlet};
+use super::outlet::{Phase, SocketOutlet};
 use super::transport::Transports;
 
 /// Takes connections in the default namespace.
@@ -36,8 +36,8 @@ pub(super) fn register(io: &SocketIo, gateway: Addr<GatewayActor>, settings: &Ga
         budget: ByteBudget::new(settings.max_buffered_bytes),
     };
     let on_connect = |socket: SocketRef| {
-        if let Some(opened) = socket.extensions.get::<Opened>() {
-            opened.set();
+        if let Some(phase) = socket.extensions.get::<Phase>() {
+            phase.open();
         }
         async {}
     };
@@ -66,13 +66,13 @@ struct Terms {
 
 /// Registers the handlers of one connection.
 fn attend(socket: &SocketRef, peer: Peer, gateway: &Addr<GatewayActor>, terms: &Terms, transports: &Transports) {
-    let opened = Opened::default();
-    socket.extensions.insert(opened.clone());
+    let phase = Phase::default();
+    socket.extensions.insert(phase.clone());
     let line = Line {
         connection: peer.connection,
         gateway: gateway.clone(),
         allowance: Arc::new(Allowance::new(terms.max_messages_per_second)),
-        opened,
+        phase,
         transports: transports.clone(),
     };
     gateway.do_send(Connected { peer, outlet: Box::new(line.outlet(socket)) });
@@ -178,13 +178,13 @@ struct Line {
     connection: u64,
     gateway: Addr<GatewayActor>,
     allowance: Arc<Allowance>,
-    opened: Opened,
+    phase: Phase,
     transports: Transports,
 }
 
 impl Line {
     fn outlet(&self, socket: &SocketRef) -> SocketOutlet {
-        SocketOutlet::new(socket.clone(), self.opened.clone(), self.transports.clone())
+        SocketOutlet::new(socket.clone(), self.phase.clone(), self.transports.clone())
     }
 
     /// Counts a message and, if it may pass, hands on what it says.

@@ -16,14 +16,34 @@ use super::transport::Transports;
 const OPENING_TRIES: u32 = 50;
 const OPENING_PAUSE: Duration = Duration::from_millis(10);
 
-/// Set once a connection's client may be spoken to: the handlers stand before it is told that it is connected.
+/// Between which moments a connection's client may be spoken to: the handlers stand before it is told that it is
+/// connected, and messages may come in after it was told goodbye.
 #[derive(Clone, Debug, Default)]
-pub struct Opened(Arc<AtomicBool>);
+pub struct Phase(Arc<PhaseFlags>);
 
-impl Opened {
+#[derive(Debug, Default)]
+struct PhaseFlags {
+    opened: AtomicBool,
+    closing: AtomicBool,
+}
+
+impl Phase {
     /// From now on it may.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Release);
+    pub fn open(&self) {
+        self.0.opened.store(true, Ordering::Release);
+    }
+
+    fn is_open(&self) -> bool {
+        self.0.opened.load(Ordering::Acquire)
+    }
+
+    /// Notes the goodbye, and says whether it is the first.
+    fn close(&self) -> bool {
+        !self.0.closing.swap(true, Ordering::AcqRel)
+    }
+
+    fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Acquire)
     }
 }
 
@@ -31,24 +51,24 @@ impl Opened {
 #[derive(Clone)]
 pub struct SocketOutlet {
     socket: SocketRef,
-    opened: Opened,
+    phase: Phase,
     transports: Transports,
 }
 
 impl SocketOutlet {
     /// A socket of this process.
-    pub(super) fn new(socket: SocketRef, opened: Opened, transports: Transports) -> Self {
-        Self { socket, opened, transports }
+    pub(super) fn new(socket: SocketRef, phase: Phase, transports: Transports) -> Self {
+        Self { socket, phase, transports }
     }
 
     /// Tells of a refused message. A connection that is too full to be told of its own mistakes sends and does not
     /// listen: it is closed. One that is not open yet is told a moment later.
     pub(super) fn send_error(&self, message: ErrorMessage) {
         let message = ServiceMessage::Error(message);
-        if self.send(&message).is_ok() {
+        if self.phase.is_closing() || self.send(&message).is_ok() {
             return;
         }
-        if self.opened.0.load(Ordering::Acquire) {
+        if self.phase.is_open() {
             self.close();
             return;
         }
@@ -67,7 +87,7 @@ impl SocketOutlet {
         self.socket.emit(event, data).map_err(|error| match error {
             SocketSendError::Socket(SocketError::InternalChannelFull) => SendError::Full,
             // Not open yet is like full: there will be room.
-            _ if !self.opened.0.load(Ordering::Acquire) => SendError::Full,
+            _ if !self.phase.is_open() => SendError::Full,
             _ => SendError::Closed,
         })
     }
@@ -87,6 +107,8 @@ impl Outlet for SocketOutlet {
     }
 
     fn close(&self) {
-        self.transports.close(&self.socket);
+        if self.phase.close() {
+            self.transports.close(&self.socket);
+        }
     }
 }

@@ -75,20 +75,24 @@ impl Transports {
 
     /// Says goodbye and, a moment later, ends the connection whatever the client does.
     pub(super) fn close(&self, socket: &SocketRef) {
-        self.dismiss(socket);
-        // Too full to be told, or closed already: the cut is all that is left.
-        let _ = socket.clone().disconnect();
+        // One that is too full to be told goodbye has not listened for long: it is cut at once.
+        let told = socket.clone().disconnect().is_ok();
+        self.end(socket, if told { LAST_WORDS } else { Duration::ZERO });
     }
 
     /// Ends the connection a moment from now: it has been told why.
     pub(super) fn dismiss(&self, socket: &SocketRef) {
+        self.end(socket, LAST_WORDS);
+    }
+
+    fn end(&self, socket: &SocketRef, after: Duration) {
         let session = socket.id.to_string();
         let travels_directly = socket.transport_type() == TransportType::Websocket;
         let direct = socket.req_parts().extensions.get::<Cut>().filter(|_| travels_directly).cloned();
         let cut = self.lock().upgraded.get(&session).cloned().or(direct);
         let transports = self.clone();
         self.runtime.spawn(async move {
-            tokio::time::sleep(LAST_WORDS).await;
+            tokio::time::sleep(after).await;
             transports.note_end(session);
             if let Some(cut) = cut {
                 cut.0.cancel();
