@@ -16,6 +16,9 @@ use super::GatewaySettings;
 use super::quota::{Lease, Quota};
 use crate::access::{Origins, TokenId, Tokens};
 
+/// Longest token that is looked at.
+const MAX_TOKEN_BYTES: usize = 512;
+
 /// The Socket.IO `auth` payload; browsers cannot set headers.
 #[derive(Default, Deserialize)]
 pub(super) struct Auth {
@@ -80,6 +83,10 @@ impl Admission {
         if !self.origins.allow(header("origin"), header("host"), !self.tokens.is_empty()) {
             let message = "pages of this origin may not connect; CORS_ORIGINS lists those that may";
             return Err(Refusal::new(ErrorCode::Unauthorized, message));
+        }
+        if auth.token.as_ref().is_some_and(|token| token.len() > MAX_TOKEN_BYTES) {
+            let message = format!("`auth.token` is longer than {MAX_TOKEN_BYTES} bytes");
+            return Err(Refusal::new(ErrorCode::InvalidConfig, message));
         }
         let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let token = match auth.token.as_deref().or(bearer) {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use actix::Addr;
 use actix::prelude::SendError;
 use socketioxide::SocketIo;
-use socketioxide::extract::{AckSender, Event as EventName, SocketRef, TryData};
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::{Event as EventName, SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
 use sts_actors::stream::{OnReply, Outlet};
@@ -21,6 +22,7 @@ use super::actor::{Command, Connected, Event, GatewayActor};
 use super::admission::{Admission, Auth, Peer, Places};
 use super::allowance::{Allowance, Verdict};
 use super::budget::ByteBudget;
+use super::callback::Callback;
 use super::outlet::{Phase, SocketOutlet};
 use super::transport::Transports;
 
@@ -41,9 +43,9 @@ pub(super) fn register(io: &SocketIo, gateway: Addr<GatewayActor>, settings: &Ga
         }
         async {}
     };
-    let guard = move |socket: SocketRef, auth: TryData<Auth>| {
-        // An auth payload that cannot be read names nobody and shows no token.
-        let admitted = admission.admit(socket.req_parts(), auth.0.unwrap_or_default());
+    let guard = move |socket: SocketRef, auth: TryData<Option<Auth>>| {
+        let auth = auth.0.map_err(|error| unreadable(ErrorCode::InvalidConfig, "`auth`", &error));
+        let admitted = auth.and_then(|auth| admission.admit(socket.req_parts(), auth.unwrap_or_default()));
         let verdict = admitted.map(|(peer, places)| {
             socket.extensions.insert(Arc::new(places));
             attend(&socket, peer, &gateway, &terms, &transports);
@@ -98,7 +100,7 @@ fn attend(socket: &SocketRef, peer: Peer, gateway: &Addr<GatewayActor>, terms: &
         });
     }
     let unknown = line.clone();
-    socket.on_fallback(move |socket: SocketRef, EventName(name): EventName, ack: AckSender| {
+    socket.on_fallback(move |socket: SocketRef, EventName(name): EventName, ack: Callback<LocalAdapter>| {
         unknown.take(&socket, || {
             let refusal = unknown_event(&name);
             reply_by(ack)(Err(&refusal.clone().into_message(None)));
@@ -118,44 +120,49 @@ fn attend(socket: &SocketRef, peer: Peer, gateway: &Addr<GatewayActor>, terms: &
 
 fn take_fragments(socket: &SocketRef, line: Line, terms: &Terms) {
     let (max_fragment_bytes, budget) = (terms.max_fragment_bytes, terms.budget.clone());
-    socket.on(from_worker::FRAGMENT_DATA, move |socket: SocketRef, data: TryData<Payload>, ack: AckSender| {
-        let on_reply = reply_by(ack);
-        let fragment = line.admit_message(&socket).and_then(|()| {
-            let fragment =
-                read(data, ErrorCode::InvalidFragment).and_then(|data| Fragment::read(data, max_fragment_bytes))?;
-            match budget.reserve(fragment.pcm.len()) {
-                Some(reservation) => Ok((fragment, reservation)),
-                None => {
-                    let message = "the service holds as much audio as it can";
-                    Err(Refusal::new(ErrorCode::ServiceOverloaded, message).about(&fragment.fragment_id))
+    socket.on(
+        from_worker::FRAGMENT_DATA,
+        move |socket: SocketRef, data: TryData<Payload>, ack: Callback<LocalAdapter>| {
+            let on_reply = reply_by(ack);
+            let fragment = line.admit_message(&socket).and_then(|()| {
+                let fragment =
+                    read(data, ErrorCode::InvalidFragment).and_then(|data| Fragment::read(data, max_fragment_bytes))?;
+                match budget.reserve(fragment.pcm.len()) {
+                    Some(reservation) => Ok((fragment, reservation)),
+                    None => {
+                        let message = "the service holds as much audio as it can";
+                        Err(Refusal::new(ErrorCode::ServiceOverloaded, message).about(&fragment.fragment_id))
+                    }
+                }
+            });
+            match fragment {
+                Ok((fragment, reservation)) => {
+                    // The stream answers when it has taken the audio over or let it go.
+                    let on_reply: OnReply = Box::new(move |reply| {
+                        on_reply(reply);
+                        drop(reservation);
+                    });
+                    line.tell(&socket, Event::Fragment(fragment, on_reply));
+                }
+                Err(refusal) => {
+                    let message = refusal.into_message(None);
+                    on_reply(Err(&message));
+                    line.outlet(&socket).send_error(message);
                 }
             }
-        });
-        match fragment {
-            Ok((fragment, reservation)) => {
-                // The stream answers when it has taken the audio over or let it go.
-                let on_reply: OnReply = Box::new(move |reply| {
-                    on_reply(reply);
-                    drop(reservation);
-                });
-                line.tell(&socket, Event::Fragment(fragment, on_reply));
-            }
-            Err(refusal) => {
-                let message = refusal.into_message(None);
-                on_reply(Err(&message));
-                line.outlet(&socket).send_error(message);
-            }
-        }
-        async {}
-    });
+            async {}
+        },
+    );
 }
 
 fn read(data: TryData<Payload>, code: ErrorCode) -> Result<Payload, Refusal> {
-    data.0.map_err(|error| {
-        // The parser quotes what it could not read, which may be long.
-        let reason: String = error.to_string().chars().take(200).collect();
-        Refusal::new(code, format!("the event cannot be read: {reason}"))
-    })
+    data.0.map_err(|error| unreadable(code, "the event", &error))
+}
+
+fn unreadable(code: ErrorCode, what: &str, error: &dyn std::error::Error) -> Refusal {
+    // The parser quotes what it could not read, which may be long.
+    let reason: String = error.to_string().chars().take(200).collect();
+    Refusal::new(code, format!("{what} cannot be read: {reason}"))
 }
 
 fn unknown_event(name: &str) -> Refusal {
@@ -220,12 +227,9 @@ impl Line {
     }
 }
 
-fn reply_by(ack: AckSender) -> OnReply {
-    // A reply that cannot be sent is no loss: the same is told by an event.
-    Box::new(|reply: Result<&FragmentAck, &ErrorMessage>| {
-        let _ = match reply {
-            Ok(accepted) => ack.send(accepted),
-            Err(error) => ack.send(error),
-        };
+fn reply_by(ack: Callback<LocalAdapter>) -> OnReply {
+    Box::new(|reply: Result<&FragmentAck, &ErrorMessage>| match reply {
+        Ok(accepted) => ack.answer(accepted),
+        Err(error) => ack.answer(error),
     })
 }

@@ -26,6 +26,8 @@ const FIRST_REQUEST_LIMIT: Duration = Duration::from_secs(10);
 const HEADER_LIMIT: Duration = Duration::from_secs(60);
 /// Between two pieces of a request's body.
 const BODY_LIMIT: Duration = Duration::from_secs(15);
+/// Requests at once over one connection.
+const MAX_HTTP2_STREAMS: u32 = 16;
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
 
 /// A certificate chain and its key, PEM files.
@@ -92,6 +94,12 @@ pub async fn serve(
         .first_request_timeout(FIRST_REQUEST_LIMIT)
         .acceptor(counting.clone());
     server.http_builder().http1().header_read_timeout(HEADER_LIMIT);
+    server
+        .http_builder()
+        .http2()
+        .keep_alive_interval(Some(HEADER_LIMIT))
+        .keep_alive_timeout(FIRST_REQUEST_LIMIT)
+        .max_concurrent_streams(Some(MAX_HTTP2_STREAMS));
     match tls {
         None => server.serve(service).await,
         Some(config) => server.acceptor(RustlsAcceptor::new(config).acceptor(counting)).serve(service).await,

@@ -6,6 +6,7 @@
 //! | `admission.rs` | the handshake: origin, token, identity, and how many at once |
 //! | `connection.rs` | events off the socket, decoded and handed on in order |
 //! | `allowance.rs`, `budget.rs`, `quota.rs` | messages a second, bytes between socket and stream, places |
+//! | `callback.rs` | the acknowledgement callback of one message |
 //! | `actor.rs` | the directory of connections and streams, and the way of a message between them |
 //! | `outlet.rs` | a socket as a stream sees it |
 //! | `transport.rs` | ending a connection for good, whatever its client does |
@@ -15,6 +16,7 @@ mod actor;
 mod admission;
 mod allowance;
 mod budget;
+mod callback;
 mod connection;
 mod http;
 mod listener;

@@ -10,8 +10,15 @@ use sts_protocol::Stage;
 /// Listens to lifecycle events and logs them.
 pub struct EventLog(pub Logger);
 
+/// Bursts of events wait here: slog takes them quickly, but not always at once.
+const MAILBOX: usize = 4_096;
+
 impl Actor for EventLog {
     type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAILBOX);
+    }
 }
 
 fn milliseconds(duration: Duration) -> f64 {

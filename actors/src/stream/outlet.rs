@@ -30,7 +30,6 @@ pub trait Outlet: Send {
 }
 
 /// What waits for room in a connection.
-#[expect(clippy::large_enum_variant, reason = "most that wait are messages")]
 pub(super) enum Waiting {
     /// A message.
     Message(Box<ServiceMessage>),

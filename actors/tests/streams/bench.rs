@@ -242,6 +242,8 @@ fn stage_config(stage: Stage) -> StageConfig {
         timeout: Duration::from_secs(60),
         retries: 0,
         nice: 0,
+        start_timeout: Duration::from_secs(60),
+        max_abandoned_threads: 8,
     }
 }
 
