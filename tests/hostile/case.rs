@@ -42,6 +42,8 @@ pub enum Expect {
 pub struct Case {
     /// What is wrong with it, for the count.
     pub kind: &'static str,
+    /// What exactly, where there are many of a kind.
+    pub note: String,
     /// When it is sent.
     pub stage: Stage,
     /// What is sent.
@@ -60,12 +62,17 @@ impl Case {
 
     /// Several frames that must be answered, or end the connection.
     pub fn frames(kind: &'static str, stage: Stage, frames: Vec<Frame>) -> Self {
-        Self { kind, stage, frames, expect: Expect::AnswerOrEnd, reusable: true }
+        Self { kind, note: String::new(), stage, frames, expect: Expect::AnswerOrEnd, reusable: true }
     }
 
     /// The same, with another expectation.
     pub fn expecting(self, expect: Expect) -> Self {
         Self { expect, ..self }
+    }
+
+    /// The same, with the field and its wrong value.
+    pub fn noting(self, field: &str, value: &str) -> Self {
+        Self { note: format!(" {field} = {value:.80}"), ..self }
     }
 
     /// The same, on a connection of its own.
@@ -91,7 +98,7 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        write!(formatter, "{} ({:?}):", self.kind, self.stage)?;
+        write!(formatter, "{}{} ({:?}):", self.kind, self.note, self.stage)?;
         for frame in &self.frames {
             let shown = match frame {
                 Frame::Text(text) => text.clone(),

@@ -115,8 +115,7 @@ fn not_a_number() -> Vec<String> {
 
 /// Values that are no unsigned integer: wrong type, negative, with a fraction, or past what 64 bits hold.
 fn not_an_integer() -> Vec<String> {
-    let numbers =
-        ["-1", "1.5", "1e300", "-0.0", "18446744073709551616", "-9223372036854775808", "1e3", "0.1", "-1e-300"];
+    let numbers = ["-1", "1.5", "1e300", "18446744073709551616", "-9223372036854775808", "1.15e1", "0.1", "-1e-300"];
     not_a_number().into_iter().chain(numbers.map(str::to_owned)).collect()
 }
 
@@ -163,8 +162,7 @@ fn init_values() -> Vec<(&'static str, Vec<String>)> {
     let long = format!("\"{}\"", "v".repeat(5_000));
     let many_hints = format!("[{}]", vec!["\"x\""; 201].join(","));
     let long_hint = format!("[\"{}\"]", "h".repeat(101));
-    let hints =
-        ["true", "7", "\"Gutenberg\"", "{}", "null", "[7]", "[null]", "[[\"x\"]]", "[{}]", "[true]", "[\"x\",1.5]"];
+    let hints = ["true", "7", "\"Gutenberg\"", "{}", "[7]", "[null]", "[[\"x\"]]", "[{}]", "[true]", "[\"x\",1.5]"];
     let rates = ["0", "1", "7999", "192001", "4294967295", "4294967296", "-8000", "8000.5"];
     let resumes = [
         "true",
@@ -212,7 +210,7 @@ fn init_values() -> Vec<(&'static str, Vec<String>)> {
             ),
         ),
         ("resume", chain(Vec::new(), &resumes)),
-        ("audio_encoding", chain(not_text(), &encodings)),
+        ("audio_encoding", chain(not_text(), &encodings).into_iter().filter(|value| value != "null").collect()),
     ]
 }
 
@@ -222,7 +220,7 @@ fn fragment_values() -> Vec<(&'static str, Vec<String>)> {
     vec![
         ("fragment_id", bad_ids()),
         ("stream_id", bad_ids()),
-        ("sequence_number", chain(not_an_integer(), &["9007199254740992", "18446744073709551615", "-2", "1e0"])),
+        ("sequence_number", chain(not_an_integer(), &["9007199254740992", "18446744073709551615", "-2"])),
         ("timestamp", not_a_number()),
         ("audio", chain(not_text(), &["\"\""])),
         ("sample_rate", chain(not_an_integer(), &rates)),
@@ -317,7 +315,8 @@ pub fn cases() -> Vec<Case> {
         let refusal = Expect::Refusal(INIT_CODES, field);
         for value in values {
             let message = event("stream:init", &object(&with(init(), field, &value)));
-            cases.push(Case::text("stream:init, a wrong value", Stage::Connected, message).expecting(refusal));
+            let case = Case::text("stream:init, a wrong value", Stage::Connected, message).expecting(refusal);
+            cases.push(case.noting(field, &value));
         }
     }
     for (field, _) in init() {
@@ -338,7 +337,8 @@ pub fn cases() -> Vec<Case> {
                 _ => refusal,
             };
             let message = event("fragment:data", &object(&with(good(), field, &value)));
-            cases.push(Case::text("fragment:data, a wrong value", Stage::Streaming, message).expecting(expect));
+            let case = Case::text("fragment:data, a wrong value", Stage::Streaming, message).expecting(expect);
+            cases.push(case.noting(field, &value));
         }
         let message = event("fragment:data", &object(&without(good(), field)));
         cases.push(Case::text("fragment:data, a field missing", Stage::Streaming, message).expecting(refusal));
