@@ -30,3 +30,17 @@ pub fn start(level: &str) -> Result<(Logger, LogGuard), String> {
         .build_with_guard();
     Ok((Logger::root(asynchronous.fuse(), o!()), LogGuard(guard)))
 }
+
+/// Has panics logged, a line each: what, where, on which thread. No backtrace: writing one takes a worker longer than
+/// many a fragment, and fragments wait for that.
+pub fn log_panics(log: &Logger) {
+    let log = log.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref().copied());
+        let text: String = text.unwrap_or("without a message").chars().take(500).collect();
+        let location = panic.location().map(ToString::to_string);
+        let thread = std::thread::current().name().map(str::to_owned);
+        slog::error!(log, "panicked: {}", text; "location" => location, "thread" => thread);
+    }));
+}

@@ -8,8 +8,9 @@ use axum::extract::ConnectInfo;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::Deserialize;
+use serde_json::Value;
 use sts_protocol::payload::check_id;
-use sts_protocol::{ErrorCode, Refusal};
+use sts_protocol::{ErrorCode, Payload, Refusal};
 use uuid::Uuid;
 
 use super::GatewaySettings;
@@ -22,9 +23,26 @@ const MAX_TOKEN_BYTES: usize = 512;
 /// The Socket.IO `auth` payload; browsers cannot set headers.
 #[derive(Default, Deserialize)]
 pub(super) struct Auth {
-    token: Option<String>,
+    /// Whatever came: what is no text is no token.
+    #[serde(default)]
+    token: Option<Value>,
+    #[serde(default)]
     stream_id: Option<String>,
+    #[serde(default)]
     worker_id: Option<String>,
+}
+
+impl Auth {
+    /// Reads the payload; nothing came when it is empty.
+    ///
+    /// # Errors
+    /// `INVALID_CONFIG`, with a message that names the field.
+    pub(super) fn read(payload: Payload) -> Result<Self, Refusal> {
+        payload.decode(ErrorCode::InvalidConfig).map_err(|mut refusal| {
+            refusal.message = format!("`auth`: {}", refusal.message);
+            refusal
+        })
+    }
 }
 
 /// Who is at the other end.
@@ -84,12 +102,17 @@ impl Admission {
             let message = "pages of this origin may not connect; CORS_ORIGINS lists those that may";
             return Err(Refusal::new(ErrorCode::Unauthorized, message));
         }
-        if auth.token.as_ref().is_some_and(|token| token.len() > MAX_TOKEN_BYTES) {
-            let message = format!("`auth.token` is longer than {MAX_TOKEN_BYTES} bytes");
-            return Err(Refusal::new(ErrorCode::InvalidConfig, message));
-        }
         let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let token = match auth.token.as_deref().or(bearer) {
+        let offered = match &auth.token {
+            None => bearer,
+            Some(Value::String(token)) if token.len() <= MAX_TOKEN_BYTES => Some(token.as_str()),
+            Some(_) if !self.tokens.is_empty() => return Err(unauthorized()),
+            Some(_) => {
+                let message = format!("`auth.token` must be text of at most {MAX_TOKEN_BYTES} bytes");
+                return Err(Refusal::new(ErrorCode::InvalidConfig, message));
+            }
+        };
+        let token = match offered {
             _ if self.tokens.is_empty() => None,
             Some(offered) => Some(self.tokens.find(offered).ok_or_else(unauthorized)?),
             None => return Err(unauthorized()),

@@ -15,6 +15,7 @@ use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
 use sts_actors::stream::{OnReply, Outlet};
 use sts_protocol::event::from_worker;
+use sts_protocol::stream::Pause;
 use sts_protocol::{ErrorCode, ErrorMessage, Fragment, FragmentAck, Payload, Refusal, StreamInit};
 
 use super::GatewaySettings;
@@ -43,9 +44,9 @@ pub(super) fn register(io: &SocketIo, gateway: Addr<GatewayActor>, settings: &Ga
         }
         async {}
     };
-    let guard = move |socket: SocketRef, auth: TryData<Option<Auth>>| {
+    let guard = move |socket: SocketRef, auth: TryData<Payload>| {
         let auth = auth.0.map_err(|error| unreadable(ErrorCode::InvalidConfig, "`auth`", &error));
-        let admitted = auth.and_then(|auth| admission.admit(socket.req_parts(), auth.unwrap_or_default()));
+        let admitted = auth.and_then(Auth::read).and_then(|auth| admission.admit(socket.req_parts(), auth));
         let verdict = admitted.map(|(peer, places)| {
             socket.extensions.insert(Arc::new(places));
             attend(&socket, peer, &gateway, &terms, &transports);
@@ -88,8 +89,12 @@ fn attend(socket: &SocketRef, peer: Peer, gateway: &Addr<GatewayActor>, terms: &
         async {}
     });
     take_fragments(socket, line.clone(), terms);
+    let pause = line.clone();
+    socket.on(from_worker::STREAM_PAUSE, move |socket: SocketRef, data: TryData<Payload>| {
+        pause.take(&socket, || Pause::read(data.0.ok()).map(|_| Event::Pause));
+        async {}
+    });
     for (event, make) in [
-        (from_worker::STREAM_PAUSE, (|| Event::Pause) as fn() -> Event),
         (from_worker::STREAM_RESUME, (|| Event::Resume) as fn() -> Event),
         (from_worker::STREAM_END, (|| Event::End) as fn() -> Event),
     ] {
@@ -112,6 +117,10 @@ fn attend(socket: &SocketRef, peer: Peer, gateway: &Addr<GatewayActor>, terms: &
         socket.extensions.remove::<Arc<Places>>();
         line.transports.forget(&socket.id.to_string());
         let farewell = matches!(reason, DisconnectReason::ClientNSDisconnect);
+        if farewell {
+            // Nothing more is to come over it; a client that goes on all the same is told so by the end.
+            line.transports.dismiss(&socket);
+        }
         // By-passing the bound: a farewell must not be lost, and there is one for each connection.
         line.gateway.do_send(Command { connection: line.connection, event: Event::Gone { farewell } });
         async {}
@@ -167,14 +176,7 @@ fn unreadable(code: ErrorCode, what: &str, error: &dyn std::error::Error) -> Ref
 
 fn unknown_event(name: &str) -> Refusal {
     let shown: String = name.chars().take(64).collect();
-    let known = [
-        from_worker::STREAM_INIT,
-        from_worker::FRAGMENT_DATA,
-        from_worker::STREAM_PAUSE,
-        from_worker::STREAM_RESUME,
-        from_worker::STREAM_END,
-    ];
-    let message = format!("there is no event '{shown}'; these are: {}", known.join(", "));
+    let message = format!("there is no event '{shown}'; these are: {}", from_worker::ALL.join(", "));
     Refusal::new(ErrorCode::InvalidConfig, message)
 }
 

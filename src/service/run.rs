@@ -73,6 +73,7 @@ pub fn serve(
     listening: oneshot::Sender<Listening>,
     stop: Option<oneshot::Receiver<()>>,
 ) -> anyhow::Result<()> {
+    crate::logging::log_panics(&log);
     tch::set_num_threads(config.torch_threads as i32);
     let data_plane =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("gateway").enable_all().build()?;
