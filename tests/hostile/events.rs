@@ -140,6 +140,9 @@ fn events() -> Vec<Case> {
             cases.push(Case::text("Socket.IO, event without a stream", Connected, format!("42[\"{name}\"{argument}]")));
         }
     }
+    for argument in ["7", "\"x\"", "[]", "true", "{\"reason\":7}", "{\"reason\":[]}", "{\"reason\":{}}"] {
+        cases.push(Case::text("Socket.IO, wrong arguments", Streaming, event("stream:pause", argument)));
+    }
     let good = object(&fragment("STREAM", "early", 0, &pcm(1, 0)));
     cases.push(Case::text("Socket.IO, event without a stream", Connected, event("fragment:data", &good)));
     cases.push(Case::text("Socket.IO, stream:init twice", Streaming, event("stream:init", &object(&init()))));

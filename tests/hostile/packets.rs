@@ -262,7 +262,6 @@ fn namespaces() -> Vec<Case> {
     }
     let auths = [
         "[]",
-        "7",
         "true",
         "\"x\"",
         "{",

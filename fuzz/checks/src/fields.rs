@@ -162,11 +162,11 @@ fn float(value: &f64) -> Value {
     Number::from_f64(*value).map_or(Value::Null, Value::Number)
 }
 
-fn is_id(id: &String) -> bool {
+fn is_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| (0x21..=0x7e).contains(&byte))
 }
 
-fn is_language(code: &String) -> bool {
+fn is_language(code: &str) -> bool {
     code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
@@ -185,8 +185,8 @@ pub fn check(input: &[u8]) {
 
 fn check_fragment_case(case: &FragmentCase) {
     let mut built = Built::new();
-    built.put("fragment_id", &case.fragment_id, "f".to_owned(), text, is_id, true);
-    built.put("stream_id", &case.stream_id, "s".to_owned(), text, is_id, true);
+    built.put("fragment_id", &case.fragment_id, "f".to_owned(), text, |id| is_id(id), true);
+    built.put("stream_id", &case.stream_id, "s".to_owned(), text, |id| is_id(id), true);
     let in_range = |number: &u64| *number <= MAX_SAFE_INTEGER;
     built.put("sequence_number", &case.sequence_number, 0, |number| json!(number), in_range, true);
     built.put("timestamp", &case.timestamp, 0.0, float, |time| time.is_finite(), true);
@@ -222,8 +222,8 @@ fn check_fragment_case(case: &FragmentCase) {
 
 fn check_init_case(case: &InitCase) {
     let mut built = Built::new();
-    built.put("source_language", &case.source_language, "en".to_owned(), text, is_language, true);
-    built.put("target_language", &case.target_language, "es".to_owned(), text, is_language, true);
+    built.put("source_language", &case.source_language, "en".to_owned(), text, |code| is_language(code), true);
+    built.put("target_language", &case.target_language, "es".to_owned(), text, |code| is_language(code), true);
     // Whether there is such a voice is not for the decoder to know.
     let voice = built.put("voice_profile", &case.voice_profile, "v".to_owned(), text, |_| true, true);
     if voice.is_some_and(|voice| !is_id(&voice)) {
@@ -240,7 +240,7 @@ fn check_init_case(case: &InitCase) {
     let safe = |number: &u64| *number <= MAX_SAFE_INTEGER;
     built.put("first_sequence_number", &case.first_sequence_number, 0, |number| json!(number), safe, false);
     let resume = |id: &String| json!({"session_id": id});
-    built.put("resume", &case.session_id, "session".to_owned(), resume, is_id, false);
+    built.put("resume", &case.session_id, "session".to_owned(), resume, |id| is_id(id), false);
     let encoding = |binary: &bool| json!(if *binary { "binary" } else { "base64" });
     built.put("audio_encoding", &case.binary, false, encoding, |_| true, false);
     let read = StreamInit::read(Payload::from(Value::Object(built.fields.clone())));

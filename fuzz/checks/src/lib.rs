@@ -17,6 +17,9 @@ pub mod reorder;
 
 mod refusal;
 
-/// A target by name.
-pub const TARGETS: [(&str, fn(&[u8])); 4] =
+/// What a target does with an input.
+pub type Check = fn(&[u8]);
+
+/// Every target by its name.
+pub const TARGETS: [(&str, Check); 4] =
     [("message", message::check), ("fields", fields::check), ("audio", audio::check), ("reorder", reorder::check)];
