@@ -32,7 +32,8 @@ export async function messagesMayComeTooFast() {
   await worker.accepted(0, 1, 1);
   await worker.result(0);
   // A burst of twice the limit is taken; of four times the limit, some is not even looked at.
-  const wrong = worker.fragment(1, 1, 1, { stream_id: 'other' });
+  const wrong = worker.fragment(1, 1, 1,
+    { stream_id: 'other', audio: samples(1, 1, 160).toString('base64'), duration_ms: 10 });
   const replies = await Promise.all(Array.from({ length: PER_SECOND * 4 }, () => worker.call('fragment:data', wrong)));
   const refused = replies.filter((reply) => reply.code === 'RATE_LIMIT_EXCEEDED');
   const looked_at = replies.filter((reply) => reply.code === 'STREAM_NOT_FOUND');

@@ -12,10 +12,13 @@ AUTH = {"token": TOKEN} if TOKEN else None
 
 async def one_connection_too_many():
     workers = [await Worker.connect(f"python-of-many-{index}", auth=AUTH) for index in range(LIMIT)]
+    for worker in workers:
+        await worker.init()
     message = await refused_connection("python-too-many", auth=AUTH)
     assert message.startswith("SERVICE_OVERLOADED: "), message
     # Those that are in have not noticed, and one that leaves makes room.
-    await workers[0].init()
+    await workers[0].accepted(0, 1, 1)
+    await workers[0].result(0)
     await workers[1].finish()
 
     async def room():

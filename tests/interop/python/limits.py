@@ -33,7 +33,7 @@ async def messages_may_come_too_fast():
     await worker.accepted(0, 1, 1)
     await worker.result(0)
     # A burst of twice the limit is taken; of four times the limit, some is not even looked at.
-    wrong = worker.fragment(1, 1, 1, stream_id="other")
+    wrong = worker.fragment(1, 1, 1, stream_id="other", audio=text(samples(1, 1, 160)), duration_ms=10)
     replies = await asyncio.gather(*(worker.call("fragment:data", wrong) for _ in range(PER_SECOND * 4)))
     codes = [reply["code"] for reply in replies]
     refused, looked_at = codes.count("RATE_LIMIT_EXCEEDED"), codes.count("STREAM_NOT_FOUND")

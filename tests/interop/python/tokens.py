@@ -1,5 +1,6 @@
 """Who may connect, and whose a stream is."""
 
+import asyncio
 import os
 
 from harness import INIT, Worker, refused_connection
@@ -8,11 +9,11 @@ OLD, NEW = os.environ.get("WORKER_TOKENS", ",").split(",")
 
 
 async def strangers_are_told_so():
-    for headers, auth in (
+    strangers = (
         ({}, None), ({}, {"token": "wrong"}), ({}, {"token": ""}), ({}, {"token": OLD + "x"}), ({}, {"token": 7}),
         ({"Authorization": "Bearer wrong"}, None), ({"Authorization": OLD}, None),
-    ):
-        message = await refused_connection("python-stranger", headers, auth)
+    )
+    for message in await asyncio.gather(*(refused_connection("python-stranger", *shown) for shown in strangers)):
         assert message.startswith("UNAUTHORIZED: ") and OLD not in message and NEW not in message, message
 
 
@@ -51,12 +52,12 @@ async def a_stream_belongs_to_the_token_that_opened_it():
 
 
 async def ids_are_bounded():
-    for bad in ("x" * 129, "a b", "ü", "a\u0001", ""):
-        for field in ("stream_id", "worker_id"):
-            message = await refused_connection("python-bad-id", {}, {"token": OLD, field: bad})
-            assert message.startswith("INVALID_CONFIG: ") and field in message, message
-    for header, field in (("X-Stream-ID", "stream_id"), ("X-Worker-ID", "worker_id")):
-        message = await refused_connection("python-bad-id", {header: "x" * 129}, {"token": OLD})
+    attempts = [(field, {}, {"token": OLD, field: bad}) for field in ("stream_id", "worker_id")
+                for bad in ("x" * 129, "a b", "ü", "a\u0001", "")]
+    attempts += [(field, {header: "x" * 129}, {"token": OLD})
+                 for header, field in (("X-Stream-ID", "stream_id"), ("X-Worker-ID", "worker_id"))]
+    messages = await asyncio.gather(*(refused_connection("python-bad-id", *shown) for _, *shown in attempts))
+    for (field, *_), message in zip(attempts, messages):
         assert message.startswith("INVALID_CONFIG: ") and field in message, message
     worker = await Worker.connect("python-long-id", {}, {"token": OLD, "stream_id": "x" * 128})
     assert (await worker.init())["stream_id"] == "x" * 128
