@@ -22,6 +22,8 @@ const GRACE_MS: u64 = 3_000;
 const STREAM_FRAGMENTS: u64 = 50;
 const MAX_IN_FLIGHT: u64 = 6;
 const RATE_HZ: u64 = 16_000;
+/// A soak of so many fragments is whole: memory is judged, and silent workers are waited for.
+const WHOLE: usize = 10_000;
 /// How long anything that must come is waited for.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Until the service notices that nobody answers its pings: interval and timeout.
@@ -31,6 +33,8 @@ const PING_DEADLINE: Duration = Duration::from_secs(45 + 15);
 struct Soak {
     address: String,
     wanted: usize,
+    /// Longest time between two fragments of a stream, ms.
+    pace_ms: u64,
     delivered: AtomicUsize,
     tally: Tally,
     /// Connections at whose ends nobody is; kept so that the service is not told.
@@ -106,7 +110,7 @@ impl Soak {
                 Ending::Vanished => {
                     count(&self.tally.goners);
                     // Only a whole soak has the time to see the service find out by itself.
-                    if self.wanted >= 10_000 && worker.random.u8(..4) == 0 {
+                    if self.wanted >= WHOLE && worker.random.u8(..4) == 0 {
                         count(&self.tally.silent_goners);
                         self.silent.lock().await.push(client.fall_silent());
                     } else {
@@ -174,7 +178,7 @@ impl Soak {
                     // A connection that is gone shows when it is read from.
                     let _ = client.emit("fragment:data", &fragment).await;
                     worker.next_to_send += 1;
-                    send_at += Duration::from_millis(worker.random.u64(..200));
+                    send_at += Duration::from_millis(worker.random.u64(..self.pace_ms));
                 }
                 () = tokio::time::sleep(DEADLINE) => panic!("{}: nothing comes any more", worker.stream_id),
             }
@@ -291,6 +295,9 @@ async fn nothing_is_lost_or_doubled_or_disordered_over_connections_that_break() 
     let soak = Arc::new(Soak {
         address: service.address.clone(),
         wanted,
+        // A connection that fell silent is only given up after 45 s: a whole soak lasts longer than that, or memory
+        // would still be filling up.
+        pace_ms: if wanted >= WHOLE { 1_100 } else { 200 },
         delivered: AtomicUsize::new(0),
         tally: Tally::default(),
         silent: Mutex::default(),
@@ -312,8 +319,8 @@ async fn nothing_is_lost_or_doubled_or_disordered_over_connections_that_break() 
         }
     }
     report(&soak, started.elapsed());
-    judge_memory(&readings, wanted);
     nothing_is_left(&service, &soak).await;
+    judge_memory(&readings, wanted);
 }
 
 /// Memory at one moment, KiB.
@@ -369,19 +376,19 @@ fn judge_memory(readings: &[Reading], wanted: usize) {
             *anonymous as f64 / 1024.0
         );
     }
-    if wanted >= 10_000 {
+    if wanted >= WHOLE {
         for (thousand, resident, _) in thousands {
             let change = resident as f64 / base as f64 - 1.0;
             assert!(change.abs() <= 0.05, "memory changed by {:.1} % by thousand {thousand}", change * 100.0);
         }
     } else {
-        println!("memory is not judged below 10 000 fragments");
+        println!("memory is not judged below {WHOLE} fragments");
     }
 }
 
 /// No series, and room for as many streams as there may be.
 async fn nothing_is_left(service: &Service, soak: &Soak) {
-    let limit = Duration::from_millis(GRACE_MS) + if soak.wanted >= 10_000 { PING_DEADLINE } else { DEADLINE };
+    let limit = Duration::from_millis(GRACE_MS) + if soak.wanted >= WHOLE { PING_DEADLINE } else { DEADLINE };
     let deadline = Instant::now() + limit;
     loop {
         let metrics = get(&service.address, "/metrics").expect("it still listens");
