@@ -49,8 +49,8 @@ export function checkError(error, code, ...words) {
 }
 
 /** Asks until the answer is true. */
-export async function eventually(what, ask) {
-  for (const deadline = Date.now() + DEADLINE_MS; ;) {
+export async function eventually(what, ask, limit = DEADLINE_MS) {
+  for (const deadline = Date.now() + limit; ;) {
     const answer = await ask();
     if (answer) return answer;
     assert.ok(Date.now() < deadline, `not in time: ${what}`);

@@ -57,9 +57,9 @@ def without(message, field):
     return {name: value for name, value in message.items() if name != field}
 
 
-async def eventually(what, ask):
+async def eventually(what, ask, limit=DEADLINE):
     """Asks until the answer is true."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + limit
     while not (answer := await ask()):
         assert time.monotonic() < deadline, f"not in time: {what}"
         await asyncio.sleep(0.02)
