@@ -61,7 +61,8 @@ async fn stream(address: String, index: usize, acknowledged: Arc<AtomicUsize>) -
                 match packet.event() {
                     "fragment:ack" => {
                         acknowledged.fetch_add(1, Ordering::Relaxed);
-                        seen.acknowledged.push(data["fragment_id"].as_str().and_then(|id| id.parse().ok()).expect("an id"));
+                        let id = data["fragment_id"].as_str().and_then(|id| id.parse().ok());
+                        seen.acknowledged.push(id.expect("the id that was sent"));
                     }
                     "fragment:processed" => {
                         assert_eq!(data["status"], "success");

@@ -342,7 +342,7 @@ fn report(soak: &Soak, took: Duration) {
         delivered as f64 / took.as_secs_f64()
     );
     println!(
-        "broken and resumed: {} by reset, {} by silence and takeover, {} by farewell; never came back: {}, of these {} silently",
+        "broken and resumed: {} by reset, {} by silence and takeover, {} by farewell; never came back: {}, {} of them mute",
         read(&tally.resets),
         read(&tally.silences),
         read(&tally.farewells),

@@ -81,7 +81,7 @@ def main():
         row(f"{STREAMS} streams, {encoding}", reports[encoding], "p99 ≤ 5 ms")
     with ack_server() as server:
         compared = server.load(STREAMS, "base64")
-    row(f"the same load as base64 on a python-socketio server (aiohttp) that only acknowledges", compared, "")
+    row("the same load as base64 on a python-socketio server (aiohttp) that only acknowledges", compared, "")
     with service() as server:
         row("1 stream, base64", server.load(1, "base64"), "")
     for encoding, report in reports.items():

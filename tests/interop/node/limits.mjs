@@ -36,12 +36,13 @@ export async function messagesMayComeTooFast() {
     { stream_id: 'other', audio: samples(1, 1, 160).toString('base64'), duration_ms: 10 });
   const replies = await Promise.all(Array.from({ length: PER_SECOND * 4 }, () => worker.call('fragment:data', wrong)));
   const refused = replies.filter((reply) => reply.code === 'RATE_LIMIT_EXCEEDED');
-  const looked_at = replies.filter((reply) => reply.code === 'STREAM_NOT_FOUND');
-  assert.equal(refused.length + looked_at.length, replies.length);
-  assert.ok(refused.length >= PER_SECOND && looked_at.length >= PER_SECOND, `${refused.length} were refused`);
+  const lookedAt = replies.filter((reply) => reply.code === 'STREAM_NOT_FOUND');
+  assert.equal(refused.length + lookedAt.length, replies.length);
+  assert.ok(refused.length >= PER_SECOND && lookedAt.length >= PER_SECOND, `${refused.length} were refused`);
   const told = [];
   while (told.length < replies.length) told.push((await worker.next('error')).code);
-  assert.equal(told.filter((code) => code === 'RATE_LIMIT_EXCEEDED').length, refused.length, 'each is told by an event');
+  const toldSo = told.filter((code) => code === 'RATE_LIMIT_EXCEEDED');
+  assert.equal(toldSo.length, refused.length, 'each is told by an event');
   for (const reply of refused) checkError(reply, 'RATE_LIMIT_EXCEEDED');
   // Later the stream goes on.
   let reply;

@@ -14,7 +14,8 @@ export async function aGapIsGivenUpAndNamed() {
   assert.deepEqual((await worker.result(3)).skipped, [1, 2]);
   assert.ok(performance.now() - sent >= GAP_MS * 0.95, 'the gap was waited for');
   for (const late of [1, 2]) {
-    const error = await worker.refused('fragment:data', worker.fragment(late, 1), 'INVALID_FRAGMENT', 'sequence_number');
+    const fragment = worker.fragment(late, 1);
+    const error = await worker.refused('fragment:data', fragment, 'INVALID_FRAGMENT', 'sequence_number');
     assert.equal(error.fragment_id, `f-${late}`);
   }
   worker.send(4, 1, 1);

@@ -21,8 +21,9 @@ export async function badInits() {
     await worker.refused('stream:init', { ...INIT, voice_profile: profile }, 'INVALID_VOICE_PROFILE',
       profile, 'spanish_male_1', 'spanish_female_1');
   }
-  await worker.refused('stream:init', { ...INIT, source_language: 'de' }, 'UNSUPPORTED_LANGUAGE', 'source_language', 'en');
-  await worker.refused('stream:init', { ...INIT, target_language: 'fr' }, 'UNSUPPORTED_LANGUAGE', 'target_language', 'es');
+  for (const [field, value, instead] of [['source_language', 'de', 'en'], ['target_language', 'fr', 'es']]) {
+    await worker.refused('stream:init', { ...INIT, [field]: value }, 'UNSUPPORTED_LANGUAGE', field, instead);
+  }
   await worker.init();
   await worker.finish();
 }

@@ -61,7 +61,8 @@ export async function everyFailureOfEveryStage() {
 export async function successPartialAndFailedByLength() {
   const worker = await Worker.connect('node-lengths');
   await worker.init({ first_sequence_number: 0 });
-  const lengths = [[10, 'success'], [-10, 'success'], [11, 'partial'], [-20, 'partial'], [20, 'partial'], [21, 'failed']];
+  const lengths = [[10, 'success'], [-10, 'success'], [11, 'partial'], [-20, 'partial'], [20, 'partial'],
+    [21, 'failed']];
   for (const [number, [percent, status]] of lengths.entries()) {
     worker.send(number, 38, percent);
     const { metadata } = await worker.result(number, status);

@@ -33,7 +33,8 @@ export async function aStreamBelongsToTheTokenThatOpenedIt() {
   const resume = { session_id, last_sequence_received: null };
   const thief = await Worker.connect('node-owned', { ...headers, ...by(NEW) });
   const stolen = await thief.refused('stream:init', { ...INIT, resume }, 'STREAM_NOT_FOUND');
-  const guessed = await thief.refused('stream:init', { ...INIT, resume: { session_id: 'guessed' } }, 'STREAM_NOT_FOUND');
+  const guess = { ...INIT, resume: { session_id: 'guessed' } };
+  const guessed = await thief.refused('stream:init', guess, 'STREAM_NOT_FOUND');
   assert.equal(stolen.message, guessed.message);
   await thief.refused('fragment:data', { ...thief.fragment(0, 1), stream_id: 'node-owned' }, 'STREAM_NOT_FOUND');
   await thief.refused('stream:init', INIT, 'INVALID_CONFIG', 'stream_id');

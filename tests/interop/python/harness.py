@@ -137,7 +137,8 @@ class Worker:
             return await asyncio.wait_for(self.events[event].get(), DEADLINE)
         except asyncio.TimeoutError:
             came = {name: list(queue._queue) for name, queue in self.events.items() if not queue.empty()}
-            raise AssertionError(f"{self.id}: no {event} came; what did: {json.dumps(came, default=str)[:2000]}") from None
+            shown = json.dumps(came, default=str)[:2000]
+            raise AssertionError(f"{self.id}: no {event} came; what did: {shown}") from None
 
     async def admitted(self):
         """Opens the stream as soon as there is room for it."""
