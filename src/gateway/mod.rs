@@ -93,6 +93,12 @@ pub struct Backend {
     pub log: slog::Logger,
 }
 
+/// Packets that wait for a connection. More than a replay has, and what else a stream may say at once: a heartbeat that
+/// finds no room ends the connection.
+const OUTGOING_PACKETS: usize = 256;
+/// Between two pings, and from a ping to its answer: a connection that fell silent is gone after twice this.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
 /// Room for base64, the JSON around the audio, and its other fields.
 fn message_limit(max_fragment_bytes: usize) -> usize {
     max_fragment_bytes / 3 * 4 + (64 << 10)
@@ -125,7 +131,9 @@ pub async fn serve(
         .max_payload(limit as u64)
         .ws_max_message_size(limit)
         .ws_max_frame_size(limit)
-        .max_buffer_size(64)
+        .max_buffer_size(OUTGOING_PACKETS)
+        .ping_interval(HEARTBEAT)
+        .ping_timeout(HEARTBEAT)
         .connect_timeout(Duration::from_secs(10))
         .build_layer();
     let transports = Transports::new(tokio::runtime::Handle::current());
