@@ -265,6 +265,8 @@ async fn a_storm_of_malformed_messages_harms_nobody() {
     assert!(service.is_ready());
     assert!(after_two.threads <= after_one.threads + 1, "threads are left behind");
     assert!(record.fragments >= 50, "{record:?}");
+    // The largest messages have 13 MiB, and the allocator keeps what a few of them needed: seen were −10 to +25 MiB.
+    const KEPT_KIB: u64 = 48 << 10;
     let grown = after_two.resident_kib.saturating_sub(after_one.resident_kib);
-    assert!(grown * 100 <= after_one.resident_kib * 10 + 100 * 4_096, "{grown} KiB more after the second storm");
+    assert!(grown <= KEPT_KIB, "{grown} KiB more after the second storm");
 }
