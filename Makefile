@@ -87,6 +87,7 @@ libtorch:
 
 test-clients: ## The official Socket.IO clients, for the tests
 	@tests/interop/install.sh
+	tests/contract/install.sh
 
 clean: ## Remove what was built; libtorch and the weights stay
 	@cargo clean --release --package sts --package sts-actors --package sts-models --package sts-protocol

@@ -1,17 +1,14 @@
 //! Each threat of docs/security.md that is met at the gateway or the control plane, against the running service.
 
-mod security {
-    pub mod polling;
-}
 mod support;
 
 use std::io::Read as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use security::polling::{Outcome, Worker};
 use serde_json::{Value, json};
 use support::Service;
+use support::polling::{Outcome, Worker};
 
 const OLD: &str = "the-token-of-yesterday";
 const NEW: &str = "the-token-of-tomorrow";

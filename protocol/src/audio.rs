@@ -93,6 +93,8 @@ impl AudioSpec {
     pub fn encode_mono(&self, samples: &[f32]) -> Vec<u8> {
         let mut pcm = Vec::with_capacity(samples.len() * self.bytes_per_frame());
         for &sample in samples {
+            // A synthesiser that has gone wrong must not send what is no number to somebody's player.
+            let sample = if sample.is_nan() { 0.0 } else { sample };
             for _ in 0..self.channels {
                 match self.format {
                     AudioFormat::PcmS16le => {

@@ -1,6 +1,7 @@
 //! Starting services and clients for the black-box tests.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod polling;
 pub mod raw;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -1,0 +1,156 @@
+//! An operator at the control plane of a running service, while a worker's fragments pass through it.
+
+mod support;
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+use support::Service;
+use support::polling::Worker;
+
+struct Operator {
+    client: reqwest::Client,
+    base: String,
+}
+
+impl Operator {
+    fn of(service: &Service) -> Self {
+        Self { client: reqwest::Client::new(), base: format!("http://{}/api/v1", service.operators) }
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+        let answer = request.timeout(Duration::from_secs(20)).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.ask(self.client.get(format!("{}{path}", self.base))).await
+    }
+
+    async fn post(&self, path: &str) -> (u16, Value) {
+        self.ask(self.client.post(format!("{}{path}", self.base))).await
+    }
+
+    async fn put(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.ask(self.client.put(format!("{}{path}", self.base)).json(body)).await
+    }
+}
+
+async fn open(service: &Service, stream: &str) -> Worker {
+    let worker = Worker::connect(&service.url(), json!({"stream_id": stream})).await.expect_connected();
+    let init = json!({"source_language": "en", "target_language": "es", "voice_profile": "spanish_female_1",
+        "chunk_duration_ms": 100, "sample_rate_hz": 16000, "channels": 1, "format": "pcm_s16le",
+        "first_sequence_number": 0});
+    worker.emit("stream:init", &init).await;
+    worker.next("stream:ready").await;
+    worker
+}
+
+/// 100 ms in which the fake recogniser hears "words 1" after 1 ms.
+fn fragment(stream: &str, number: u64) -> Value {
+    let mut pcm = vec![0_u8; 3_200];
+    pcm[..4].copy_from_slice(&[1, 0, 1, 0]);
+    json!({"fragment_id": format!("f{number}"), "stream_id": stream, "sequence_number": number, "timestamp": number * 100,
+        "audio": BASE64.encode(pcm), "sample_rate": 16000, "channels": 1, "format": "pcm_s16le", "duration_ms": 100})
+}
+
+#[tokio::test]
+async fn every_stage_is_restarted_and_scaled_under_load_and_nothing_is_lost() {
+    let service = Service::fake(&[("MAX_MESSAGES_PER_SECOND", "10000")]);
+    let operator = Operator::of(&service);
+    let worker = open(&service, "under-restarts").await;
+    let load = async {
+        for number in 0..400 {
+            worker.emit("fragment:data", &fragment("under-restarts", number)).await;
+            let result = worker.next("fragment:processed").await;
+            assert_eq!(
+                (&result["sequence_number"], &result["status"]),
+                (&json!(number), &json!("success")),
+                "{result}"
+            );
+        }
+    };
+    let commands = async {
+        for stage in ["asr", "translate", "tts"] {
+            let (status, scaled) = operator.put(&format!("/stages/{stage}/workers"), &json!({"workers": 2})).await;
+            assert_eq!((status, &scaled["from"], &scaled["to"]), (200, &json!(1), &json!(2)), "{scaled}");
+            for mode in ["rolling", "all", "rolling", "all", "rolling"] {
+                let (status, restarted) = operator.post(&format!("/stages/{stage}/restart?mode={mode}")).await;
+                assert_eq!((status, &restarted["mode"]), (200, &json!(mode)), "{restarted}");
+            }
+            let (_, observed) = operator.get(&format!("/stages/{stage}")).await;
+            assert_eq!(observed["workers_ready"], 2, "{observed}");
+            let (status, _) = operator.put(&format!("/stages/{stage}/workers"), &json!({"workers": 1})).await;
+            assert_eq!(status, 200);
+        }
+    };
+    tokio::join!(load, commands);
+    worker.emit("stream:end", &json!({})).await;
+    assert_eq!(worker.next("stream:complete").await["success_count"], 400);
+    let (status, stages) = operator.get("/stages").await;
+    assert_eq!((status, stages.as_array().map(Vec::len)), (200, Some(3)));
+    assert!(stages[0]["latencies"]["jobs"].as_u64().is_some_and(|jobs| jobs >= 400), "{stages}");
+    assert_eq!(stages[2]["restarts"], json!({}), "no worker was lost");
+}
+
+#[tokio::test]
+async fn a_paused_stage_holds_fragments_and_lets_them_go() {
+    let service = Service::fake(&[]);
+    let operator = Operator::of(&service);
+    let worker = open(&service, "paused-stage").await;
+    assert_eq!(operator.post("/stages/tts/pause").await.1, json!({"stage": "tts", "paused": true}));
+    worker.emit("fragment:data", &fragment("paused-stage", 0)).await;
+    worker.next("fragment:ack").await;
+    let (mut observed, mut looks) = (Value::Null, 0);
+    while observed["queue_depth"] != 1 && looks < 500 {
+        (observed, looks) = (operator.get("/stages/tts").await.1, looks + 1);
+    }
+    assert_eq!((&observed["paused"], &observed["queue_depth"]), (&json!(true), &json!(1)), "{observed}");
+    assert_eq!(operator.post("/stages/tts/resume").await.1["paused"], false);
+    assert_eq!(worker.next("fragment:processed").await["status"], "success");
+}
+
+#[tokio::test]
+async fn weights_that_are_broken_leave_the_stage_as_it_was() {
+    let service = Service::fake(&[]);
+    let operator = Operator::of(&service);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (sound, broken) = (folder.path().join("sound"), folder.path().join("broken"));
+    for directory in [&sound, &broken] {
+        std::fs::create_dir(directory).expect("a directory");
+    }
+    let reload = |path: std::path::PathBuf| {
+        let request = operator.client.post(format!("{}/stages/asr/reload", operator.base)).json(&json!({"path": path}));
+        operator.ask(request)
+    };
+    let (status, problem) = reload(folder.path().join("missing")).await;
+    assert_eq!((status, &problem["code"]), (400, &json!("INVALID_CONFIG")), "{problem}");
+    let (status, problem) = reload(broken).await;
+    assert_eq!((status, &problem["code"]), (502, &json!("STAGE_UNAVAILABLE")), "{problem}");
+    let (status, restarted) = reload(sound).await;
+    assert_eq!((status, &restarted["replaced"]), (200, &json!(1)), "{restarted}");
+    let worker = open(&service, "after-reload").await;
+    worker.emit("fragment:data", &fragment("after-reload", 0)).await;
+    assert_eq!(worker.next("fragment:processed").await["transcript"], "words 1");
+}
+
+#[tokio::test]
+async fn wrong_commands_are_explained() {
+    let service = Service::fake(&[]);
+    let operator = Operator::of(&service);
+    for (status, code, (got, problem)) in [
+        (404, "INVALID_CONFIG", operator.get("/stages/vad").await),
+        (404, "INVALID_CONFIG", operator.get("/nowhere").await),
+        (400, "INVALID_CONFIG", operator.post("/stages/asr/restart?mode=gently").await),
+        (400, "INVALID_CONFIG", operator.put("/stages/asr/workers", &json!({"workers": 0})).await),
+        (400, "INVALID_CONFIG", operator.put("/stages/asr/workers", &json!({"workers": "two"})).await),
+        (400, "INVALID_CONFIG", operator.post("/stages/asr/reload").await),
+    ] {
+        assert_eq!((got, &problem["code"]), (status, &json!(code)), "{problem}");
+        assert!(problem["message"].as_str().is_some_and(|message| !message.is_empty()));
+    }
+    let (_, service) = operator.get("/service").await;
+    assert_eq!((&service["state"], &service["streams"]), (&json!("ready"), &json!(0)), "{service}");
+}
