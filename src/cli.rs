@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::client::{self, DubArgs};
 use crate::config::{Config, Problems, SettingFlags};
+use crate::ctl::{self, CtlArgs};
 use crate::doctor::DoctorArgs;
 use crate::eval::command::EvalCommand;
 use crate::weights::ModelsCommand;
@@ -65,6 +66,9 @@ enum Command {
         #[command(flatten)]
         settings: SettingFlags,
     },
+    /// Look at a running service and command it: restart, scale, reload and pause stages, drain
+    #[command(after_help = "Example:\n  sts ctl stages\n  sts ctl restart tts --mode rolling")]
+    Ctl(CtlArgs),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  sts completions bash > ~/.local/share/bash-completion/completions/sts")]
     Completions {
@@ -110,6 +114,7 @@ pub fn run() -> ExitCode {
                 Err(code) => return code,
             }
         }
+        Command::Ctl(args) => ctl::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sts", &mut std::io::stdout());
             Ok(())

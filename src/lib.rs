@@ -8,6 +8,7 @@ pub mod access;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod ctl;
 pub mod doctor;
 pub mod eval;
 pub mod gateway;
