@@ -25,8 +25,8 @@ pub enum RestartMode {
 /// Why a stage did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// Workers are being replaced already.
-    #[error("a restart of the {} stage is under way", .0.as_str())]
+    /// Workers are being replaced or started already.
+    #[error("workers of the {} stage are being replaced or started; try again when they are ready", .0.as_str())]
     Busy(Stage),
     /// The number of workers is not 1 to [`MAX_WORKERS`].
     #[error("workers must be 1 to {MAX_WORKERS}, not {0}")]

@@ -113,7 +113,7 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
 
     /// A worker could not start: if it was one of a restart's, the restart is over, and in a rolling one the worker
     /// that it was to replace stays. Says whether its post was given up.
-    pub(super) fn fail_rollout(&mut self, worker: u64, error: &str, context: &mut Context<Self>) -> bool {
+    pub(super) fn fail_rollout(&mut self, worker: u64, error: &str) -> bool {
         let Some(rollout) = self.rollout.take() else { return false };
         let concerns_it = rollout.starting.contains(&worker) || rollout.mode == RestartMode::All;
         if !concerns_it {
@@ -130,8 +130,7 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
             self.count_ready();
             return true;
         }
-        // The others of an "all" restart go on as they would after any loss, by the factory that worked.
-        let _ = context;
+        // The posts of an "all" restart are filled as after any loss, by the factory that worked.
         false
     }
 }
@@ -140,7 +139,9 @@ impl<I: Send + 'static, O: Send + 'static> Handler<Restart<I, O>> for StageSuper
     type Result = ResponseFuture<Result<Restarted, CommandError>>;
 
     fn handle(&mut self, restart: Restart<I, O>, context: &mut Self::Context) -> Self::Result {
-        if self.rollout.is_some() {
+        // A worker that is just starting is of the old kind, and could not be told from the new ones later.
+        let of_old_kind = |post: &Post<O>| restart.factory.is_some() && post.status == Status::Starting;
+        if self.rollout.is_some() || self.posts.iter().any(of_old_kind) {
             let stage = self.config.stage;
             return Box::pin(async move { Err(CommandError::Busy(stage)) });
         }

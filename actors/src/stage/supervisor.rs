@@ -186,7 +186,7 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
             self.events.publish(LifecycleEvent::StageHopeless { stage, threads });
         }
         self.note_loss("stuck", error.to_owned());
-        if status == Status::Starting && self.fail_rollout(worker, error, context) {
+        if status == Status::Starting && self.fail_rollout(worker, error) {
             return;
         }
         if status == Status::Leaving {
@@ -207,7 +207,7 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
     fn lose(&mut self, index: usize, reason: &'static str, error: String, context: &mut Context<Self>) {
         let worker = self.posts[index].worker;
         self.note_loss(reason, error.clone());
-        if reason == "cannot_start" && self.fail_rollout(worker, &error, context) {
+        if reason == "cannot_start" && self.fail_rollout(worker, &error) {
             return;
         }
         match self.posts[index].status {
