@@ -207,10 +207,15 @@ class Worker:
             if event not in ("fragment:ack", "backpressure"):
                 assert came.empty(), f"{self.id}: {event} came, and nobody waited for it: {came}"
 
-    async def break_off(self):
-        """Breaks the connection: no farewell, as far as the official client can do that."""
+    async def break_off(self, abort=False):
+        """Breaks the connection: no farewell, as far as the official client can do that.
+
+        With `abort` its tasks are not waited for, and the service may notice the break by the heartbeat only. Over
+        polling the close packet is sometimes not sent, and the last poll then comes back with the next heartbeat: too
+        late for what has to be done within a few seconds.
+        """
         self.nothing_is_left()
-        await self.do(self.client.eio.disconnect)
+        await self.do(self.client.eio.disconnect, abort=abort)
         await self.next("disconnect")
 
     async def finish(self):

@@ -91,7 +91,7 @@ async def while_ending():
     await first.accepted(0, 5, 303)
     await first.emit("stream:end")
     await first.refused("stream:pause", ..., "STREAM_NOT_FOUND")
-    await first.break_off()
+    await first.break_off(abort=True)
     open_gate(303)
     second, _ = await _come_back("python-resume-ending", session_id, None)
     await second.result(0)
@@ -106,7 +106,7 @@ async def after_stream_complete():
     await first.accepted(0, 1, 1)
     await first.result(0)
     complete = await first.end()
-    await first.break_off()
+    await first.break_off(abort=True)
     second, _ = await _come_back("python-resume-complete", session_id, None)
     await second.result(0)
     assert await second.next("stream:complete") == complete
