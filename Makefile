@@ -22,13 +22,13 @@ demo: models ## Dub 52 s of English speech into Spanish, with real models throug
 	@echo "target/demo/report.json"
 
 test: models test-clients ## Everything that CI runs
-	@cargo build --release --workspace --bins --examples
+	@$(MAKE) --no-print-directory fuzz-short
+	cargo build --release --workspace --bins --examples
 	if cargo nextest --version >/dev/null 2>&1; then
 	  cargo nextest run --release --workspace --no-fail-fast
 	else
 	  cargo test --release --workspace --no-fail-fast
 	fi
-	$(MAKE) --no-print-directory fuzz-short
 	if [ -e /dev/nvidiactl ]; then
 	  cargo test --release --package sts-models --test gpu -- --ignored
 	else
@@ -66,7 +66,7 @@ fuzz: ## Fuzz what a stranger can send: FUZZ_SECONDS (600) a target, FUZZ_TARGET
 	done
 
 fuzz-short: ## The kept corpus and changes of it; and 10 s a target of fuzzing, where cargo-fuzz is installed
-	@cargo test --locked --manifest-path fuzz/Cargo.toml --package sts-fuzz-checks
+	@cargo test --locked --manifest-path fuzz/Cargo.toml --package sts-fuzz-checks --test replay
 	if cargo fuzz --version >/dev/null 2>&1; then
 	  $(MAKE) --no-print-directory fuzz FUZZ_SECONDS=10
 	else
