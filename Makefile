@@ -30,9 +30,9 @@ test: models test-clients ## Everything that CI runs
 	  cargo test --release --workspace --no-fail-fast
 	fi
 	if [ -e /dev/nvidiactl ]; then
-	  cargo test --release --package sts-models --test gpu -- --ignored
+	  cargo test --release --package sts-models --package sts --test gpu -- --ignored
 	else
-	  echo "GPU checks (models/tests/gpu.rs): not run, this machine has no GPU"
+	  echo "GPU checks (models/tests/gpu.rs, tests/gpu.rs): not run, this machine has no GPU"
 	fi
 
 lint: libtorch ## rustfmt, clippy with warnings as errors, schemas, AsyncAPI, OpenAPI

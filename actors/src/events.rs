@@ -6,6 +6,8 @@ use std::time::Duration;
 use actix::{Actor, Context, Handler, Message, Recipient};
 use sts_protocol::{ErrorCode, FragmentStatus, Severity, Stage};
 
+use crate::gpu::GpuReading;
+
 /// Events that may wait, but for those that are never dropped.
 const MAILBOX: usize = 1_024;
 
@@ -158,6 +160,37 @@ pub enum LifecycleEvent {
         reason: &'static str,
         /// A sentence.
         error: String,
+    },
+    /// A GPU can be read: it was unknown, or could not be read before.
+    GpuFound {
+        /// Its number on this machine.
+        gpu: u32,
+        /// Its model.
+        name: String,
+    },
+    /// What a GPU is doing.
+    GpuRead {
+        /// Its number on this machine.
+        gpu: u32,
+        /// What was read.
+        reading: GpuReading,
+    },
+    /// A GPU can no longer be read.
+    GpuLost {
+        /// Its number on this machine.
+        gpu: u32,
+        /// A sentence.
+        error: String,
+    },
+    /// There is a driver, but no GPU can be read.
+    GpusUnreadable {
+        /// A sentence.
+        error: String,
+    },
+    /// There is no GPU to watch.
+    GpusAbsent {
+        /// A sentence.
+        reason: String,
     },
 }
 

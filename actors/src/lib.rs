@@ -7,10 +7,12 @@
 //! | [`job`] | what travels between the two |
 //! | [`events`] | what happened, for whoever counts, logs or watches |
 //! | [`metrics`] | the subscriber that counts |
+//! | [`gpu`] | what the machine's GPUs are doing |
 //!
 //! Nothing here knows a model or a socket: an engine is a [`stage::StageEngine`], a connection an [`stream::Outlet`].
 
 pub mod events;
+pub mod gpu;
 pub mod job;
 pub mod metrics;
 pub mod stage;

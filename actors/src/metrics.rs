@@ -10,6 +10,7 @@ use prometheus::{
 use sts_protocol::{FragmentStatus, Stage};
 
 use crate::events::LifecycleEvent;
+use crate::gpu::GpuSeries;
 
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 4.0, 6.0, 10.0, 30.0];
 
@@ -38,6 +39,7 @@ pub struct Metrics {
     queue_depth: IntGaugeVec,
     workers: IntGaugeVec,
     skipped: GaugeVec,
+    gpus: GpuSeries,
     /// Streams that are open, by id. Only the subscriber locks this.
     streams: Mutex<HashMap<Arc<str>, OpenStream>>,
 }
@@ -87,9 +89,11 @@ impl Metrics {
                 Opts::new("sts_sequence_gaps_skipped", "Sequence numbers given up, of streams now open."),
                 &["stream_id"],
             )?,
+            gpus: GpuSeries::new()?,
             streams: Mutex::default(),
         };
         metrics.register()?;
+        metrics.gpus.register(&metrics.registry)?;
         Ok(Arc::new(metrics))
     }
 
@@ -154,6 +158,8 @@ impl Metrics {
                 self.restarts.with_label_values(&[stage.as_str(), reason]).inc();
             }
             LifecycleEvent::StreamClosed { stream_id, .. } => self.close(stream_id),
+            LifecycleEvent::GpuRead { gpu, reading } => self.gpus.set(*gpu, reading),
+            LifecycleEvent::GpuLost { gpu, .. } => self.gpus.forget(*gpu),
             _ => {}
         }
     }

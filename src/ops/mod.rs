@@ -3,10 +3,12 @@
 //! | file | concept |
 //! | --- | --- |
 //! | `authentication.rs` | who may ask: a token, and no foreign web page |
+//! | `gpus.rs` | `/api/v1/gpus`: what each GPU is doing |
 //! | `service.rs` | `/api/v1/service`: its state, and the drain |
 //! | `stages.rs` | `/api/v1/stages`: their state; restart, reload, scale, pause |
 
 mod authentication;
+mod gpus;
 mod service;
 mod stages;
 
@@ -19,6 +21,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde::Serialize;
+use sts_actors::gpu::GpuBoard;
 use sts_protocol::{ErrorCode, Stage};
 use tokio::sync::Notify;
 
@@ -35,6 +38,8 @@ pub struct Plane {
     pub backend: Backend,
     /// The stages' supervisors.
     pub supervisors: Supervisors,
+    /// The GPUs' last readings.
+    pub gpus: GpuBoard,
     /// What a stage's engines are built from when an operator names other weights.
     pub weights: WeightsChoice,
     /// Who may ask; everybody when empty.
@@ -77,7 +82,7 @@ pub fn start(address: SocketAddr, plane: Plane) -> std::io::Result<(SocketAddr, 
         App::new()
             .app_data(plane)
             .wrap(from_fn(authentication::check))
-            .service(web::scope("/api/v1").configure(service::routes).configure(stages::routes))
+            .service(web::scope("/api/v1").configure(gpus::routes).configure(service::routes).configure(stages::routes))
             .default_service(web::to(|| async {
                 Problem::response(
                     actix_web::http::StatusCode::NOT_FOUND,

@@ -102,6 +102,11 @@ impl Handler<LifecycleEvent> for EventLog {
             LifecycleEvent::WorkerLost { stage, reason, error } => {
                 warn!(log, "worker lost"; "stage" => stage.as_str(), "reason" => reason, "error" => error);
             }
+            LifecycleEvent::GpuFound { gpu, name } => info!(log, "gpu found"; "gpu" => gpu, "name" => name),
+            LifecycleEvent::GpuRead { .. } => {}
+            LifecycleEvent::GpuLost { gpu, error } => warn!(log, "gpu lost"; "gpu" => gpu, "error" => error),
+            LifecycleEvent::GpusUnreadable { error } => warn!(log, "gpus cannot be read"; "error" => error),
+            LifecycleEvent::GpusAbsent { reason } => info!(log, "no gpu is watched"; "reason" => reason),
         }
     }
 }

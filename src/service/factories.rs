@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sts_actors::gpu::GpuOpener;
 use sts_actors::job::{AsrInput, AsrOutput, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
 use sts_actors::stage::EngineFactory;
 use sts_models::gated::VadGated;
@@ -14,6 +15,7 @@ use sts_protocol::Stage;
 
 use super::capabilities::Capabilities;
 use super::engines::{AsrEngine, TranslationEngine, TtsEngine};
+use super::nvml;
 use super::supervisors::{StageFactory, WeightsChoice};
 use crate::config::Config;
 
@@ -35,6 +37,8 @@ pub struct Engines {
     pub capabilities: Capabilities,
     /// What builds engines from other weights.
     pub weights: WeightsChoice,
+    /// Who reads the GPUs.
+    pub gpus: GpuOpener,
 }
 
 impl Engines {
@@ -73,6 +77,7 @@ impl Engines {
             max_batch: batch_limits(device),
             capabilities,
             weights,
+            gpus: Arc::new(nvml::open),
         })
     }
 }

@@ -6,6 +6,7 @@
 //! | `factories.rs` | which engine stands behind each stage |
 //! | `capabilities.rs` | languages, pairs and voices that a stream may ask for |
 //! | `event_log.rs` | lifecycle events as log lines |
+//! | `nvml.rs` | the GPUs as NVIDIA's library sees them |
 //! | `supervisors.rs` | the stages' supervisors, and what new engines are built from |
 //! | `run.rs` | start, readiness, draining |
 
@@ -13,6 +14,7 @@ mod capabilities;
 mod engines;
 mod event_log;
 mod factories;
+mod nvml;
 mod run;
 mod supervisors;
 

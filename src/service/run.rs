@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use axum_server::tls_rustls::RustlsConfig;
 use slog::{Logger, info};
 use sts_actors::events::{EventBus, EventSender};
+use sts_actors::gpu::{GpuBoard, GpuMonitorActor, GpuMonitorSettings};
 use sts_actors::metrics::{Metrics, MetricsActor};
 use sts_actors::stage::{self, StageConfig};
 use sts_actors::stream::Stages;
@@ -83,7 +84,7 @@ pub fn serve(
     let outcome = system.block_on(async move {
         let (drain_asked, hopeless) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
         let last_resort = LastResort { drain: Arc::clone(&drain_asked), hopeless: Arc::clone(&hopeless) };
-        let (backend, supervisors) = start_backend(&config, &engines, &log, last_resort)?;
+        let (backend, supervisors, gpus) = start_backend(&config, &engines, &log, last_resort)?;
         let settings = gateway_settings(&config)?;
         let tls = match &config.tls {
             Some(files) => Some(files.load().await.with_context(|| format!("{files:?}"))?),
@@ -119,6 +120,7 @@ pub fn serve(
             gateway: actor.clone(),
             backend,
             supervisors,
+            gpus,
             weights: Arc::clone(&engines.weights),
             tokens: ops_tokens,
             drain: Arc::clone(&drain_asked),
@@ -242,7 +244,7 @@ fn start_backend(
     engines: &Engines,
     log: &Logger,
     last_resort: LastResort,
-) -> anyhow::Result<(Backend, Supervisors)> {
+) -> anyhow::Result<(Backend, Supervisors, GpuBoard)> {
     let metrics = Metrics::new()?;
     let subscribers = vec![
         MetricsActor(Arc::clone(&metrics)).start().recipient(),
@@ -252,9 +254,11 @@ fn start_backend(
     let events = EventBus::start_with(subscribers);
     let voices = VoiceProfiles::parse(&config.voices).map_err(anyhow::Error::msg)?;
     let (stages, supervisors) = start_stages(config, engines, &events);
+    let (opener, gpus) = (Arc::clone(&engines.gpus), GpuBoard::default());
+    GpuMonitorActor::new(GpuMonitorSettings::default(), opener, events.clone(), gpus.clone()).start();
     let capabilities = engines.capabilities.clone();
     let backend = Backend { stages, capabilities, voices: Arc::new(voices), events, metrics, log: log.clone() };
-    Ok((backend, supervisors))
+    Ok((backend, supervisors, gpus))
 }
 
 fn start_stages(config: &Config, engines: &Engines, events: &EventSender) -> (Stages, Supervisors) {

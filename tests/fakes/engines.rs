@@ -31,6 +31,7 @@ pub fn fake() -> Engines {
         max_batch: [1, 8, 1],
         capabilities,
         weights: Arc::new(other_weights),
+        gpus: Arc::new(crate::gpus::open),
     }
 }
 

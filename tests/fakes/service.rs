@@ -2,6 +2,7 @@
 //! what a model would do is made up, and it misbehaves on demand. What a fragment can ask for is in `instruction.rs`.
 
 mod engines;
+mod gpus;
 mod instruction;
 
 use std::process::ExitCode;

@@ -65,16 +65,24 @@ impl Service {
         Self { child, address: workers, operators }
     }
 
-    /// `sts serve` with the real models, on a port of this test's own. Its limits are wide: what is tested is not how
-    /// fast this machine is, nor what else runs on it.
+    /// `sts serve` with the real models, on a port of this test's own and the next. Its limits are wide: what is tested
+    /// is not how fast this machine is, nor what else runs on it.
     pub fn real(port: u16) -> Self {
+        Self::real_with(port, &[])
+    }
+
+    /// The same, with other settings.
+    pub fn real_with(port: u16, environment: &[(&str, &str)]) -> Self {
+        let [address, operators] = [port, port + 1].map(|port| format!("127.0.0.1:{port}"));
         let child = Command::new(env!("CARGO_BIN_EXE_sts"))
-            .args(["serve", "--port", &port.to_string(), "--ops-port", "0", "--log-level", "warning"])
+            .args(["serve", "--port", &port.to_string(), "--ops-port", &(port + 1).to_string()])
             .env("MODELS_DIR", models_dir())
+            .env("LOG_LEVEL", "warning")
             .envs([("ASR_TIMEOUT_MS", "60000"), ("TRANSLATION_TIMEOUT_MS", "60000"), ("TTS_TIMEOUT_MS", "60000")])
+            .envs(environment.iter().copied())
             .spawn()
             .expect("sts starts");
-        let service = Self { child, address: format!("127.0.0.1:{port}"), operators: String::new() };
+        let service = Self { child, address, operators };
         service.wait_until_ready(Duration::from_secs(120));
         service
     }
