@@ -85,9 +85,11 @@ system: ## System packages: installed when root, named when not
 libtorch:
 	@models/libtorch/install.sh
 
-test-clients: ## The official Socket.IO clients, for the tests
-	@tests/interop/install.sh
+test-clients: ## The official Socket.IO clients, a browser, validators: for the tests
+	@docker/system-packages.sh tests
+	tests/interop/install.sh
 	tests/contract/install.sh
+	tests/page/install.sh
 
 clean: ## Remove what was built; libtorch and the weights stay
 	@cargo clean --release --package sts --package sts-actors --package sts-models --package sts-protocol

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian or Ubuntu packages that building and running need; without root it names the missing ones.
-# The images run this too, so that there is one list.
+# Installs the Debian or Ubuntu packages that building and running need, and with the argument `tests` those that the
+# tests need besides; without root it names the missing ones. The images run this too, so that there is one list.
 set -euo pipefail
 
 # build: a C++ compiler for libtorch's binding, OpenSSL's headers for the Socket.IO client of `sts dub`
@@ -10,6 +10,8 @@ packages=(
   libgomp1 libespeak-ng1 espeak-ng-data apertium apertium-es-pt
   python3 python3-pip python3-venv
 )
+# tests: a browser for the operators' page
+[ "${1:-}" = tests ] && packages+=(chromium)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' && continue
@@ -17,6 +19,7 @@ for package in "${packages[@]}"; do
   case "$package" in
     python3) command -v python3 >/dev/null && continue ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 && continue ;;
+    chromium) [ -n "${CHROMIUM:-}" ] && continue ;;
     python3-venv) python3 -c 'import ensurepip, venv' >/dev/null 2>&1 && continue ;;
   esac
   missing+=("$package")

@@ -46,6 +46,11 @@ impl Tokens {
         self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
+    /// Whether this one is still among them.
+    pub fn has(&self, token: TokenId) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&token)
+    }
+
     /// Which token this is; `None` when it is none of them. Takes the same time whichever it is: digests are
     /// compared, all of them, each to its end.
     pub fn find(&self, offered: &str) -> Option<TokenId> {
@@ -87,7 +92,8 @@ mod tests {
         let tokens = two();
         let (old, new) = (tokens.find("old-secret-of-16"), tokens.find("new-secret-of-16"));
         tokens.replace(&["new-secret-of-16".to_owned(), "next-secret-of-16".to_owned()]);
-        assert!(old.is_some() && tokens.find("old-secret-of-16").is_none());
+        assert!(old.is_some_and(|old| !tokens.has(old)) && tokens.find("old-secret-of-16").is_none());
+        assert!(new.is_some_and(|new| tokens.has(new)));
         assert_eq!(tokens.find("new-secret-of-16"), new);
     }
 

@@ -3,12 +3,18 @@
 //! | file | concept |
 //! | --- | --- |
 //! | `authentication.rs` | who may ask: a token, and no foreign web page |
+//! | `broadcast.rs` | the whole picture, once a second for all who watch |
+//! | `feed.rs` | `/api/v1/feed`: that picture over a WebSocket |
 //! | `gpus.rs` | `/api/v1/gpus`: what each GPU is doing |
+//! | `page.rs`, `page/` | `/`: the operators' page |
 //! | `service.rs` | `/api/v1/service`: its state, and the drain |
 //! | `stages.rs` | `/api/v1/stages`: their state; restart, reload, scale, pause |
 
 mod authentication;
+mod broadcast;
+mod feed;
 mod gpus;
+mod page;
 mod service;
 mod stages;
 
@@ -24,6 +30,8 @@ use serde::Serialize;
 use sts_actors::gpu::GpuBoard;
 use sts_protocol::{ErrorCode, Stage};
 use tokio::sync::Notify;
+
+use broadcast::Broadcast;
 
 use crate::access::Tokens;
 use crate::gateway::{Backend, GatewayActor};
@@ -77,12 +85,23 @@ fn audit(plane: &Plane, request: &HttpRequest, action: &str, stage: Option<Stage
 pub fn start(address: SocketAddr, plane: Plane) -> std::io::Result<(SocketAddr, ServerHandle)> {
     let listener = TcpListener::bind(address)?;
     let local = listener.local_addr()?;
+    let broadcast = Broadcast::new();
+    actix::spawn(broadcast.clone().run(plane.clone()));
     let app = move || {
-        let plane = web::Data::new(plane.clone());
+        let (plane, broadcast) = (web::Data::new(plane.clone()), web::Data::new(broadcast.clone()));
+        let api = web::scope("/api/v1")
+            .wrap(from_fn(authentication::check_token))
+            .configure(gpus::routes)
+            .configure(service::routes)
+            .configure(stages::routes);
         App::new()
             .app_data(plane)
-            .wrap(from_fn(authentication::check))
-            .service(web::scope("/api/v1").configure(gpus::routes).configure(service::routes).configure(stages::routes))
+            .app_data(broadcast)
+            .wrap(from_fn(authentication::check_origin))
+            // The page holds no data, and the feed asks for the token itself: neither can be sent a header with it.
+            .configure(page::routes)
+            .configure(feed::routes)
+            .service(api)
             .default_service(web::to(|| async {
                 Problem::response(
                     actix_web::http::StatusCode::NOT_FOUND,

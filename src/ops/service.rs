@@ -1,5 +1,6 @@
 //! `/api/v1/service`: how the service is, and how to let it come to its end.
 
+use actix::MailboxError;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -22,8 +23,9 @@ enum Phase {
     Draining,
 }
 
+/// How the service is.
 #[derive(Serialize)]
-struct State {
+pub(super) struct State {
     state: Phase,
     /// Why it takes no stream, unless it is ready.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,10 +37,15 @@ struct State {
 }
 
 async fn state(plane: web::Data<Plane>) -> HttpResponse {
-    match plane.gateway.send(TakeCensus).await {
-        Ok(census) => HttpResponse::Ok().json(describe(&plane, census)),
+    match observe(&plane).await {
+        Ok(state) => HttpResponse::Ok().json(state),
         Err(error) => Problem::response(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Internal, error.to_string()),
     }
+}
+
+/// How the service is now.
+pub(super) async fn observe(plane: &Plane) -> Result<State, MailboxError> {
+    Ok(describe(plane, plane.gateway.send(TakeCensus).await?))
 }
 
 fn describe(plane: &Plane, census: Census) -> State {

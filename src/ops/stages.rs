@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use actix::Addr;
+use actix::{Addr, MailboxError};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use sts_actors::stage::{
-    CommandError, EngineFactory, Observe, Restart, RestartMode, Scale, SetPaused, StageSupervisor,
+    CommandError, EngineFactory, Observe, Restart, RestartMode, Scale, SetPaused, StageObservation, StageSupervisor,
 };
 use sts_protocol::{ErrorCode, Stage};
 
@@ -47,14 +47,19 @@ macro_rules! with_supervisor {
 }
 
 async fn all(plane: web::Data<Plane>) -> HttpResponse {
+    match observe_all(&plane).await {
+        Ok(stages) => HttpResponse::Ok().json(stages),
+        Err(error) => gone(&error),
+    }
+}
+
+/// How each stage is now, in the order in which a fragment meets them.
+pub(super) async fn observe_all(plane: &Plane) -> Result<Vec<StageObservation>, MailboxError> {
     let mut stages = Vec::new();
     for stage in Stage::ALL {
-        match with_supervisor!(plane, stage, |supervisor| supervisor.send(Observe).await) {
-            Ok(observation) => stages.push(observation),
-            Err(error) => return gone(&error),
-        }
+        stages.push(with_supervisor!(plane, stage, |supervisor| supervisor.send(Observe).await)?);
     }
-    HttpResponse::Ok().json(stages)
+    Ok(stages)
 }
 
 async fn one(plane: web::Data<Plane>, name: web::Path<String>) -> HttpResponse {
@@ -216,6 +221,6 @@ fn bad(message: &str) -> HttpResponse {
     Problem::response(StatusCode::BAD_REQUEST, ErrorCode::InvalidConfig, message)
 }
 
-fn gone(error: &actix::MailboxError) -> HttpResponse {
+fn gone(error: &MailboxError) -> HttpResponse {
     Problem::response(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Internal, error.to_string())
 }

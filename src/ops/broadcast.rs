@@ -1,0 +1,94 @@
+//! The whole picture, taken once a second for all who watch, and never while nobody does.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use actix::MailboxError;
+use bytestring::ByteString;
+use serde::Serialize;
+use sts_actors::stage::StageObservation;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::{Plane, service, stages};
+
+/// How often the picture is taken.
+const PERIOD: Duration = Duration::from_secs(1);
+/// How many may watch at once, those included who have not shown a token yet.
+const MAX_WATCHERS: usize = 32;
+
+/// Everything that operators see.
+#[derive(Serialize)]
+struct Snapshot {
+    /// Milliseconds since 1970.
+    timestamp: u64,
+    service: service::State,
+    stages: Vec<StageObservation>,
+}
+
+impl Snapshot {
+    async fn take(plane: &Plane, now: SystemTime) -> Result<Self, MailboxError> {
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self {
+            timestamp: since_epoch.as_millis() as u64,
+            service: service::observe(plane).await?,
+            stages: stages::observe_all(plane).await?,
+        })
+    }
+}
+
+/// The latest picture as JSON; `None` before the first.
+pub(super) type Picture = Option<ByteString>;
+
+/// Where pictures are handed out. Only the latest is kept: who is slow misses some, and costs nobody memory.
+#[derive(Clone)]
+pub(super) struct Broadcast {
+    latest: Arc<watch::Sender<Picture>>,
+    somebody_watches: Arc<Notify>,
+    places: Arc<Semaphore>,
+}
+
+impl Broadcast {
+    /// Nobody watches yet.
+    pub(super) fn new() -> Self {
+        Self {
+            latest: Arc::new(watch::Sender::new(None)),
+            somebody_watches: Arc::default(),
+            places: Arc::new(Semaphore::new(MAX_WATCHERS)),
+        }
+    }
+
+    /// A place among those who watch, until it is dropped; `None` when all are taken.
+    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// The pictures from now on.
+    pub(super) fn subscribe(&self) -> watch::Receiver<Picture> {
+        let pictures = self.latest.subscribe();
+        self.somebody_watches.notify_one();
+        pictures
+    }
+
+    /// Takes pictures for ever.
+    pub(super) async fn run(self, plane: Plane) {
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            if self.latest.receiver_count() == 0 {
+                // The next to come would take an old picture for the present.
+                self.latest.send_replace(None);
+                self.somebody_watches.notified().await;
+                ticks.reset_immediately();
+            }
+            ticks.tick().await;
+            let taken = Snapshot::take(&plane, SystemTime::now()).await;
+            match taken.map(|snapshot| serde_json::to_string(&snapshot)) {
+                Ok(Ok(text)) => drop(self.latest.send_replace(Some(text.into()))),
+                Ok(Err(error)) => slog::error!(plane.backend.log, "no picture for operators"; "error" => %error),
+                // The service is ending.
+                Err(_) => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `/`: the operators' page. Its files are part of the program, and hold no data: what they show comes from the feed
+//! and the API, which ask for a token.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+
+const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const IMAGE: &str = "image/svg+xml";
+
+/// Path, type and content of each file.
+const FILES: &[(&str, &str, &str)] = &[
+    ("/", HTML, include_str!("page/index.html")),
+    ("/page/style.css", STYLE, include_str!("page/style.css")),
+    ("/page/icon.svg", IMAGE, include_str!("page/icon.svg")),
+    ("/page/action.js", SCRIPT, include_str!("page/action.js")),
+    ("/page/announcer.js", SCRIPT, include_str!("page/announcer.js")),
+    ("/page/api.js", SCRIPT, include_str!("page/api.js")),
+    ("/page/connection.js", SCRIPT, include_str!("page/connection.js")),
+    ("/page/dom.js", SCRIPT, include_str!("page/dom.js")),
+    ("/page/feed.js", SCRIPT, include_str!("page/feed.js")),
+    ("/page/format.js", SCRIPT, include_str!("page/format.js")),
+    ("/page/main.js", SCRIPT, include_str!("page/main.js")),
+    ("/page/service.js", SCRIPT, include_str!("page/service.js")),
+    ("/page/sparkline.js", SCRIPT, include_str!("page/sparkline.js")),
+    ("/page/stages.js", SCRIPT, include_str!("page/stages.js")),
+    ("/page/token.js", SCRIPT, include_str!("page/token.js")),
+];
+
+/// Nothing from elsewhere, nothing inline, in no frame; and no text is ever taken for markup or for code.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// The routes.
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    for (path, kind, content) in FILES {
+        config.route(path, web::get().to(|| async { answer(kind, content) }));
+    }
+}
+
+fn answer(kind: &'static str, content: &'static str) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(kind)
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::X_FRAME_OPTIONS, "DENY"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .insert_header(("Cross-Origin-Opener-Policy", "same-origin"))
+        .insert_header(("Cross-Origin-Resource-Policy", "same-origin"))
+        // A page of another version of the service would not understand this one's feed.
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(content)
+}
