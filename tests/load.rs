@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use base64::Engine as _;
 use serde_json::{Value, json};
 use support::Service;
+use support::messages::{audio, fragment, init};
 use support::raw::Client;
 
 const STREAMS: usize = 20;
-const RATE_HZ: usize = 16_000;
 const FRAGMENT_MS: usize = 300;
-const WORK_MS: u8 = 150;
+const WORK_MS: i16 = 150;
 /// Fragments acknowledged in all before the signal is sent.
 const BEFORE_THE_SIGNAL: usize = 100;
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -29,27 +28,13 @@ struct Seen {
     complete: Option<Value>,
 }
 
-fn fragment(stream_id: &str, number: usize) -> Value {
-    let mut pcm = vec![0; RATE_HZ * FRAGMENT_MS / 1_000 * 2];
-    (pcm[0], pcm[2]) = (1, WORK_MS);
-    json!({
-        "fragment_id": number.to_string(), "stream_id": stream_id, "sequence_number": number,
-        "timestamp": number * FRAGMENT_MS, "audio": base64::engine::general_purpose::STANDARD.encode(&pcm),
-        "sample_rate": RATE_HZ, "channels": 1, "format": "pcm_s16le", "duration_ms": FRAGMENT_MS,
-    })
-}
-
 /// Sends at pace until it is told that the service drains; then listens until the service closes the connection.
 async fn stream(address: String, index: usize, acknowledged: Arc<AtomicUsize>) -> Seen {
     let stream_id = format!("drained-{index}");
     let auth = json!({"stream_id": stream_id, "worker_id": "load"});
     let mut client = Client::connect(&address, &auth, Arc::default()).await.expect("a connection");
-    let init = json!({
-        "source_language": "en", "target_language": "es", "voice_profile": "spanish_male_1",
-        "chunk_duration_ms": FRAGMENT_MS, "sample_rate_hz": RATE_HZ, "channels": 1, "format": "pcm_s16le",
-        "first_sequence_number": 0,
-    });
-    client.emit("stream:init", &init).await.expect("a fresh connection takes it");
+    client.emit("stream:init", &init(FRAGMENT_MS)).await.expect("a fresh connection takes it");
+    let pcm = audio(FRAGMENT_MS, 1, WORK_MS);
     let mut seen = Seen::default();
     let mut pace = tokio::time::interval(Duration::from_millis(FRAGMENT_MS as u64));
     let mut number = 0;
@@ -83,7 +68,7 @@ async fn stream(address: String, index: usize, acknowledged: Arc<AtomicUsize>) -
                 }
             }
             _ = pace.tick(), if seen.refused == 0 && seen.complete.is_none() => {
-                client.emit("fragment:data", &fragment(&stream_id, number)).await.expect("the connection is open");
+                client.emit("fragment:data", &fragment(&stream_id, number, &pcm)).await.expect("the connection is open");
                 number += 1;
             }
         }

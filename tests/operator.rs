@@ -4,10 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use support::Service;
+use support::messages::{self, audio, init};
 use support::polling::Worker;
 
 struct Operator {
@@ -40,20 +39,14 @@ impl Operator {
 
 async fn open(service: &Service, stream: &str) -> Worker {
     let worker = Worker::connect(&service.url(), json!({"stream_id": stream})).await.expect_connected();
-    let init = json!({"source_language": "en", "target_language": "es", "voice_profile": "spanish_female_1",
-        "chunk_duration_ms": 100, "sample_rate_hz": 16000, "channels": 1, "format": "pcm_s16le",
-        "first_sequence_number": 0});
-    worker.emit("stream:init", &init).await;
+    worker.emit("stream:init", &init(100)).await;
     worker.next("stream:ready").await;
     worker
 }
 
 /// 100 ms in which the fake recogniser hears "words 1" after 1 ms.
-fn fragment(stream: &str, number: u64) -> Value {
-    let mut pcm = vec![0_u8; 3_200];
-    pcm[..4].copy_from_slice(&[1, 0, 1, 0]);
-    json!({"fragment_id": format!("f{number}"), "stream_id": stream, "sequence_number": number, "timestamp": number * 100,
-        "audio": BASE64.encode(pcm), "sample_rate": 16000, "channels": 1, "format": "pcm_s16le", "duration_ms": 100})
+fn fragment(stream: &str, number: usize) -> Value {
+    messages::fragment(stream, number, &audio(100, 1, 1))
 }
 
 #[tokio::test]

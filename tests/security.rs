@@ -8,18 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::Service;
+use support::messages::{audio, fragment, init};
 use support::polling::{Outcome, Worker};
 
 const OLD: &str = "the-token-of-yesterday";
 const NEW: &str = "the-token-of-tomorrow";
 
-fn init() -> Value {
-    json!({"source_language": "en", "target_language": "es", "voice_profile": "spanish_female_1",
-        "chunk_duration_ms": 1000, "sample_rate_hz": 16000, "channels": 1, "format": "pcm_s16le"})
-}
-
 fn resume(session_id: &str) -> Value {
-    let mut resume = init();
+    let mut resume = init(1_000);
     resume["resume"] = json!({"session_id": session_id});
     resume
 }
@@ -36,7 +32,7 @@ async fn a_stream_belongs_to_the_token_that_opened_it() {
     let service = Service::fake(&[("WORKER_TOKENS", &format!("{OLD},{NEW}"))]);
     let url = service.url();
     let owner = Worker::connect(&url, json!({"token": OLD, "stream_id": "owned"})).await.expect_connected();
-    owner.emit("stream:init", &init()).await;
+    owner.emit("stream:init", &init(1_000)).await;
     let session_id = owner.next("stream:ready").await["session_id"].as_str().expect("a session").to_owned();
 
     let thief = Worker::connect(&url, json!({"token": NEW, "stream_id": "owned"})).await.expect_connected();
@@ -48,13 +44,12 @@ async fn a_stream_belongs_to_the_token_that_opened_it() {
     assert_eq!(stolen["code"], "STREAM_NOT_FOUND");
     assert_eq!(stolen["message"], unknown["message"], "the refusal must not tell whether there is such a stream");
 
-    let fragment = json!({"fragment_id": "f", "stream_id": "owned", "sequence_number": 0, "timestamp": 0,
-        "audio": "AAAA".repeat(80), "sample_rate": 16000, "channels": 1, "format": "pcm_s16le", "duration_ms": 7.5});
-    thief.emit("fragment:data", &fragment).await;
+    let silence = fragment("owned", 0, &audio(100, 0, 0));
+    thief.emit("fragment:data", &silence).await;
     assert_eq!(thief.next("error").await["code"], "STREAM_NOT_FOUND");
 
     // The owner has noticed nothing, and its own resume works from another connection.
-    owner.emit("fragment:data", &fragment).await;
+    owner.emit("fragment:data", &silence).await;
     assert_eq!(owner.next("fragment:processed").await["status"], "success");
     let again = Worker::connect(&url, json!({"token": OLD, "stream_id": "owned"})).await.expect_connected();
     again.emit("stream:init", &resume(&session_id)).await;
@@ -65,10 +60,10 @@ async fn a_stream_belongs_to_the_token_that_opened_it() {
 async fn a_name_in_use_is_refused() {
     let service = Service::fake(&[]);
     let first = Worker::connect(&service.url(), json!({"stream_id": "taken"})).await.expect_connected();
-    first.emit("stream:init", &init()).await;
+    first.emit("stream:init", &init(1_000)).await;
     first.next("stream:ready").await;
     let second = Worker::connect(&service.url(), json!({"stream_id": "taken"})).await.expect_connected();
-    second.emit("stream:init", &init()).await;
+    second.emit("stream:init", &init(1_000)).await;
     let error = second.next("error").await;
     assert_eq!(error["code"], "INVALID_CONFIG");
     assert!(error["message"].as_str().is_some_and(|message| message.contains("`stream_id`")), "{error}");
@@ -101,7 +96,7 @@ async fn a_token_is_rotated_by_sighup_and_never_logged() {
     std::fs::remove_file(&tokens).expect("removed");
     service.signal(libc::SIGHUP);
     Worker::connect(&url, json!({"token": NEW})).await.expect_connected();
-    held.emit("stream:init", &init()).await;
+    held.emit("stream:init", &init(1_000)).await;
     held.next("stream:ready").await;
     let fragment = json!({"fragment_id": "f\"}\n{\"level\":\"forged", "stream_id": "s", "sequence_number": 0});
     held.emit("fragment:data", &fragment).await;
@@ -156,7 +151,7 @@ async fn tls_is_spoken_when_a_certificate_is_configured() {
     ]);
     let url = format!("https://{}", service.address);
     let worker = Worker::connect_with(client(first.clone()), &url, None, json!({})).await.expect_connected();
-    worker.emit("stream:init", &init()).await;
+    worker.emit("stream:init", &init(1_000)).await;
     worker.next("stream:ready").await;
     assert!(reqwest::get(format!("http://{}/health", service.address)).await.is_err(), "no plain HTTP on that port");
 
@@ -175,7 +170,7 @@ async fn a_connection_without_a_stream_is_closed() {
     let service = Service::fake(&[("INIT_TIMEOUT_MS", "300")]);
     let idle = Worker::connect(&service.url(), json!({})).await.expect_connected();
     let busy = Worker::connect(&service.url(), json!({})).await.expect_connected();
-    busy.emit("stream:init", &init()).await;
+    busy.emit("stream:init", &init(1_000)).await;
     busy.next("stream:ready").await;
     let error = idle.next("error").await;
     assert_eq!(error["code"], "STREAM_NOT_FOUND");
@@ -249,22 +244,16 @@ async fn the_control_plane_asks_for_a_token_of_its_own() {
 async fn an_operators_drain_delivers_what_was_accepted_and_ends_the_process() {
     let service = Service::fake(&[]);
     let worker = Worker::connect(&service.url(), json!({"stream_id": "drained"})).await.expect_connected();
-    worker.emit("stream:init", &init()).await;
+    worker.emit("stream:init", &init(1_000)).await;
     worker.next("stream:ready").await;
-    // The fake recogniser's instruction 1 with 300: it hears words after 300 ms.
-    let mut pcm = vec![0_u8; 32_000];
-    pcm[..4].copy_from_slice(&[1, 0, 44, 1]);
-    let audio =
-        <base64::engine::GeneralPurpose as base64::Engine>::encode(&base64::engine::general_purpose::STANDARD, pcm);
-    let fragment = json!({"fragment_id": "f", "stream_id": "drained", "sequence_number": 0, "timestamp": 0,
-        "audio": audio, "sample_rate": 16000, "channels": 1, "format": "pcm_s16le", "duration_ms": 1000});
-    worker.emit("fragment:data", &fragment).await;
+    // Words after 300 ms.
+    worker.emit("fragment:data", &fragment("drained", 0, &audio(1_000, 1, 300))).await;
     worker.next("fragment:ack").await;
     let drain = format!("http://{}/api/v1/service/drain", service.operators);
     let answer = reqwest::Client::new().post(&drain).send().await.expect("an answer");
     assert_eq!(answer.status(), 202);
     let late = Worker::connect(&service.url(), json!({})).await.expect_connected();
-    late.emit("stream:init", &init()).await;
+    late.emit("stream:init", &init(1_000)).await;
     assert_eq!(late.next("error").await["code"], "SERVICE_OVERLOADED");
     assert_eq!(worker.next("fragment:processed").await["transcript"], "words 300");
     assert_eq!(worker.next("stream:complete").await["success_count"], 1);

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use support::messages::{self, RATE_HZ, init, samples};
 use support::raw::{Client, Packet, Silent, Traffic};
 use support::{Service, get};
 use tokio::sync::Mutex;
@@ -21,7 +22,6 @@ const GRACE_MS: u64 = 3_000;
 /// Fragments of one stream; then its seat opens another.
 const STREAM_FRAGMENTS: u64 = 50;
 const MAX_IN_FLIGHT: u64 = 6;
-const RATE_HZ: u64 = 16_000;
 /// A soak of so many fragments is whole: memory is judged, and silent workers are waited for.
 const WHOLE: usize = 10_000;
 /// How long anything that must come is waited for.
@@ -188,7 +188,7 @@ impl Soak {
 
 impl Worker {
     async fn open(&mut self, client: &mut Client) {
-        let mut init = stream_init();
+        let mut init = init(500);
         if let Some(session_id) = &self.session_id {
             let last_received = self.received.checked_sub(1);
             init["resume"] = json!({"session_id": session_id, "last_sequence_received": last_received});
@@ -213,23 +213,16 @@ impl Worker {
     }
 
     /// Length in samples and delay in ms: by the number alone, so that a result can be told from another's.
-    fn shape(&self, number: u64) -> (u64, u64) {
+    fn shape(&self, number: u64) -> (usize, i16) {
         let mut random = fastrand::Rng::with_seed(number * 7_919 + self.stream_id.len() as u64);
-        (RATE_HZ * random.u64(100..=500) / 1_000, random.u64(1..=30))
+        (RATE_HZ * random.usize(100..=500) / 1_000, random.i16(1..=30))
     }
 
     fn fragment(&self, number: u64) -> Value {
-        use base64::Engine as _;
-        let (samples, delay_ms) = self.shape(number);
-        let mut pcm = vec![0; samples as usize * 2];
-        pcm[0] = 1;
-        pcm[2] = delay_ms as u8;
-        json!({
-            "fragment_id": format!("{}-{number}", self.stream_id), "stream_id": self.stream_id,
-            "sequence_number": number, "timestamp": number * 500,
-            "audio": base64::engine::general_purpose::STANDARD.encode(&pcm), "sample_rate": RATE_HZ, "channels": 1,
-            "format": "pcm_s16le", "duration_ms": samples as f64 * 1_000.0 / RATE_HZ as f64,
-        })
+        let (count, delay_ms) = self.shape(number);
+        let mut fragment = messages::fragment(&self.stream_id, number as usize, &samples(count, 1, delay_ms));
+        fragment["fragment_id"] = format!("{}-{number}", self.stream_id).into();
+        fragment
     }
 
     fn acknowledge(&mut self, ack: &Value) {
@@ -239,13 +232,13 @@ impl Worker {
     }
 
     fn receive(&mut self, result: &Value) {
-        let (samples, delay_ms) = self.shape(self.received);
+        let (count, delay_ms) = self.shape(self.received);
         let about = format!("{}: {} was due, this came: {}", self.stream_id, self.received, without_audio(result));
         assert_eq!(result["sequence_number"], self.received, "{about}");
         assert_eq!(result["fragment_id"], format!("{}-{}", self.stream_id, self.received), "{about}");
         assert_eq!(result["status"], "success", "{about}");
         assert_eq!(result["transcript"], format!("words {delay_ms}"), "{about}");
-        assert_eq!(result["dubbed_audio"].as_str().map(str::len), Some(base64_length(samples * 2)), "{about}");
+        assert_eq!(result["dubbed_audio"].as_str().map(str::len), Some(base64_length(count * 2)), "{about}");
         assert!(result.get("skipped").is_none_or(|skipped| skipped == &json!([])), "{about}");
         self.received += 1;
     }
@@ -259,16 +252,8 @@ impl Worker {
     }
 }
 
-fn stream_init() -> Value {
-    json!({
-        "source_language": "en", "target_language": "es", "voice_profile": "spanish_male_1",
-        "chunk_duration_ms": 500, "sample_rate_hz": RATE_HZ, "channels": 1, "format": "pcm_s16le",
-        "first_sequence_number": 0,
-    })
-}
-
-fn base64_length(bytes: u64) -> usize {
-    bytes.div_ceil(3) as usize * 4
+fn base64_length(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
 }
 
 fn without_audio(result: &Value) -> Value {
@@ -403,7 +388,7 @@ async fn nothing_is_left(service: &Service, soak: &Soak) {
     for index in 0..MAX_STREAMS {
         let auth = json!({"stream_id": format!("after-{index}"), "worker_id": "soak"});
         let mut client = Client::connect(&service.address, &auth, Arc::default()).await.expect("a connection");
-        client.emit("stream:init", &stream_init()).await.expect("a fresh connection takes it");
+        client.emit("stream:init", &init(500)).await.expect("a fresh connection takes it");
         let answer: Packet = within(client.next_event()).await.expect("an answer");
         assert_eq!(answer.event(), "stream:ready", "stream {index} of {MAX_STREAMS}: {answer:?}");
         clients.push(client);

@@ -220,7 +220,7 @@ fn a_full_queue_refuses_and_what_waited_is_taken_in_batches() {
         let first = submit(&handle, Order::WaitFor(Arc::clone(&gate)));
         wait_until("the worker takes the first", || handle.depth() == 0);
         let waiting: Vec<_> = (0..4).map(|number| submit(&handle, Order::Answer(number))).collect();
-        assert!(!handle.has_room());
+        assert!(handle.reserve().is_none());
         let refused = handle.submit(1, Order::Answer(9), Cancellation::default(), Box::new(|_| ()));
         assert_eq!(refused.expect_err("it is full").code, ErrorCode::ServiceOverloaded);
         drop(closed);

@@ -1,5 +1,6 @@
-"""How soon a fragment is acknowledged, how many bytes it takes on the wire, and what it costs the service: over fake
-engines, so that it is the service alone that is measured. Prints Markdown rows.
+"""How soon a fragment is acknowledged, how many bytes it takes on the wire, what it costs the service, and what becomes
+of all that when the service is asked for more than it takes: over fake engines, so that it is the service alone that is
+measured. Prints Markdown rows.
 
 usage: python acks.py [--quick]
 """
@@ -14,7 +15,9 @@ import time
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 EXAMPLES = os.path.join(ROOT, "target", "release", "examples")
 ACK_SERVER = os.path.join(ROOT, "tests", "bench", "ack_server.py")
-SECONDS = 18 if "--quick" in sys.argv else 66
+QUICK = "--quick" in sys.argv
+SECONDS = 18 if QUICK else 66
+PERIODS = 2 if QUICK else 10
 STREAMS = 100
 
 
@@ -50,16 +53,21 @@ class Server:
         self.process.wait()
 
     def load(self, streams, encoding):
-        arguments = [f"127.0.0.1:{self.port}", str(streams), str(SECONDS), encoding, str(self.process.pid)]
-        output = subprocess.run([os.path.join(EXAMPLES, "load"), *arguments], check=True, stdout=subprocess.PIPE)
-        return json.loads(output.stdout)
+        return self.measure("load", streams, SECONDS, encoding, self.process.pid)
+
+    def overload(self, bound):
+        return self.measure("admission", bound, PERIODS)
+
+    def measure(self, example, *arguments):
+        command = [os.path.join(EXAMPLES, example), f"127.0.0.1:{self.port}", *map(str, arguments)]
+        return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def service():
+def service(**settings):
     # With many workers that only sleep, fragments do not wait for one another; the bounds are above the load.
     return Server([os.path.join(EXAMPLES, "fake-service")], {
         "LOG_LEVEL": "error", "ASR_WORKERS": "4", "QUEUE_CAPACITY": "400", "MAX_STREAMS": "200",
-        "MAX_CONNECTIONS_PER_ADDRESS": "1000"})
+        "MAX_CONNECTIONS_PER_ADDRESS": "1000", **settings})
 
 
 def ack_server():
@@ -70,6 +78,25 @@ def row(what, report, compared):
     ack = report["ack_ms"]
     print(f"| acknowledgement, {what}, {report['acknowledged']} fragments of 6 s at the pace of real time: "
           f"p50 / p99 / worst | {ack['p50']:.2f} / {ack['p99']:.2f} / {ack['worst']:.2f} ms | {compared} |", flush=True)
+
+
+def compare(what, refused, report):
+    times = [f"{report[phase][time][share]:.2f}" for time in ("ack_ms", "result_ms") for phase in ("during", "before")
+             for share in ("p50", "p95")]
+    for time, row in (("acknowledgement", times[:4]), ("result", times[4:])):
+        print(f"| {what}: {time}, p50 / p95, while {report['refused'][1]} {refused} | {row[0]} / {row[1]} ms | "
+              f"{row[2]} / {row[3]} ms before, the same streams |", flush=True)
+
+
+def overload():
+    with service(MAX_STREAMS=str(STREAMS)) as server:
+        compare(f"{STREAMS} streams, the bound, at the pace of real time", "more are refused",
+                server.overload("streams"))
+    # One worker and one queue, so that a fragment waits for all that stand before it: 65 times 20 ms at most.
+    with service(ASR_WORKERS="1", QUEUE_CAPACITY="64", BACKPRESSURE_THRESHOLD_HIGH="100",
+                 BACKPRESSURE_THRESHOLD_CRITICAL="100") as server:
+        compare("a queue of 64 fragments, 20 ms of work each, kept full by 8 streams", "fragments more are refused",
+                server.overload("queue"))
 
 
 def main():
@@ -84,6 +111,7 @@ def main():
     row("the same load as base64 on a python-socketio server (aiohttp) that only acknowledges", compared, "")
     with service() as server:
         row("1 stream, base64", server.load(1, "base64"), "")
+    overload()
     for encoding, report in reports.items():
         print(f"| {encoding}: bytes on the wire per fragment, to the service / back | "
               f"{report['bytes_sent_each']:.0f} / {report['bytes_received_each']:.0f} | 192 000 bytes of samples |")

@@ -4,6 +4,9 @@
 //!
 //! With PID the processor time of that process is counted as well, per fragment.
 
+#[path = "../support/messages.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod messages;
 #[path = "../support/raw.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod raw;
@@ -14,13 +17,13 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use bytes::Bytes;
+use messages::RATE_HZ;
 use raw::{Client, Traffic};
 use serde_json::json;
 
 const FRAGMENT: Duration = Duration::from_secs(6);
-const RATE_HZ: usize = 16_000;
 /// The fake recogniser's work on a fragment, ms.
-const WORK_MS: u8 = 20;
+const WORK_MS: i16 = 20;
 
 /// Audio as it travels.
 #[derive(Clone)]
@@ -31,8 +34,7 @@ enum Audio {
 
 impl Audio {
     fn new(encoding: &str) -> Self {
-        let mut pcm = vec![0; RATE_HZ * FRAGMENT.as_secs() as usize * 2];
-        (pcm[0], pcm[2]) = (1, WORK_MS);
+        let pcm = messages::audio(FRAGMENT.as_millis() as usize, 1, WORK_MS);
         if encoding == "binary" {
             Self::Binary(pcm.into())
         } else {
@@ -83,11 +85,8 @@ async fn stream(
     let stream_id = format!("load-{index}");
     let auth = json!({"stream_id": stream_id, "worker_id": "load"});
     let mut client = Client::connect(&address, &auth, traffic).await.expect("a connection");
-    let init = json!({
-        "source_language": "en", "target_language": "es", "voice_profile": "spanish_male_1",
-        "chunk_duration_ms": FRAGMENT.as_millis() as u64, "sample_rate_hz": RATE_HZ, "channels": 1,
-        "format": "pcm_s16le", "first_sequence_number": 0, "audio_encoding": audio.encoding(),
-    });
+    let mut init = messages::init(FRAGMENT.as_millis() as usize);
+    init["audio_encoding"] = audio.encoding().into();
     client.emit("stream:init", &init).await.expect("a fresh connection takes it");
     let ready = client.next_event().await.expect("an answer");
     assert_eq!(ready.event(), "stream:ready", "{ready:?}");

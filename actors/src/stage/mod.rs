@@ -32,7 +32,7 @@ pub use commands::{
     WorkerObservation,
 };
 pub use figures::{Latencies, Spread};
-pub use queue::{Batch, FairQueue, Full};
+pub use queue::{Batch, FairQueue, Full, Place};
 pub use state::StageState;
 pub use supervisor::{StageSupervisor, start};
 pub use ticket::{Cancellation, Reply, StageReport, Ticket};
@@ -104,6 +104,19 @@ pub struct Job<I, O> {
     pub attempts: u32,
 }
 
+impl<I, O> Job<I, O> {
+    fn new(stream: u64, input: I, cancellation: Cancellation, reply: Reply<O>) -> Self {
+        Self { stream, input, ticket: Arc::new(Ticket::new(cancellation, reply)), attempts: 0 }
+    }
+}
+
+impl<I, O> Place<Job<I, O>> {
+    /// Puts a job into the place that was kept for it; its reply comes later, exactly once.
+    pub fn submit(self, stream: u64, input: I, cancellation: Cancellation, reply: Reply<O>) {
+        self.fill(stream, Job::new(stream, input, cancellation, reply));
+    }
+}
+
 /// The way into a stage.
 pub struct StageHandle<I, O> {
     /// Which stage.
@@ -130,17 +143,16 @@ impl<I, O> StageHandle<I, O> {
         cancellation: Cancellation,
         reply: Reply<O>,
     ) -> Result<(), StageFailure> {
-        let ticket = Arc::new(Ticket::new(cancellation, reply));
-        let job = Job { stream, input, ticket, attempts: 0 };
+        let job = Job::new(stream, input, cancellation, reply);
         self.queue.push(stream, job).map_err(|Full| {
             let message = format!("the {} queue is full", self.stage.as_str());
             StageFailure::new(ErrorCode::ServiceOverloaded, message)
         })
     }
 
-    /// Whether another job would be taken now.
-    pub fn has_room(&self) -> bool {
-        self.queue.depth() < self.queue.capacity()
+    /// Keeps a place for a job that is yet to come; `None` when the queue is full.
+    pub fn reserve(&self) -> Option<Place<Job<I, O>>> {
+        self.queue.reserve().ok()
     }
 
     /// Jobs waiting.

@@ -1,7 +1,7 @@
 //! A bounded queue that is fair between streams: each stream has a lane, and batches take from the lanes in turn.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The queue holds as many items as it may.
@@ -31,6 +31,8 @@ struct Lanes<T> {
     by_stream: HashMap<u64, VecDeque<Waiting<T>>>,
     turns: VecDeque<u64>,
     depth: usize,
+    /// Places that are kept for items yet to come.
+    kept: usize,
     closed: bool,
     /// Items are taken in but not handed out.
     paused: bool,
@@ -44,7 +46,14 @@ struct Waiting<T> {
 impl<T> FairQueue<T> {
     /// An empty queue that holds at most `capacity` items.
     pub fn new(capacity: usize) -> Self {
-        let lanes = Lanes { by_stream: HashMap::new(), turns: VecDeque::new(), depth: 0, closed: false, paused: false };
+        let lanes = Lanes {
+            by_stream: HashMap::new(),
+            turns: VecDeque::new(),
+            depth: 0,
+            kept: 0,
+            closed: false,
+            paused: false,
+        };
         Self { capacity, lanes: Mutex::new(lanes), arrived: Condvar::new() }
     }
 
@@ -59,14 +68,26 @@ impl<T> FairQueue<T> {
     /// [`Full`], and the item is dropped.
     pub fn push(&self, stream: u64, item: T) -> Result<(), Full> {
         let mut lanes = self.lock();
-        if lanes.depth >= self.capacity {
+        if lanes.depth + lanes.kept >= self.capacity {
             return Err(Full);
         }
-        lanes.lane(stream).push_back(Waiting { since: Instant::now(), item });
-        lanes.depth += 1;
+        lanes.push_back(stream, item);
         drop(lanes);
         self.arrived.notify_one();
         Ok(())
+    }
+
+    /// Keeps a place for an item that is yet to come, so that whoever is promised one gets it.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn reserve(self: &Arc<Self>) -> Result<Place<T>, Full> {
+        let mut lanes = self.lock();
+        if lanes.depth + lanes.kept >= self.capacity {
+            return Err(Full);
+        }
+        lanes.kept += 1;
+        Ok(Place { queue: Arc::clone(self) })
     }
 
     /// Puts an item back at the head of the queue: it has waited before, since `since`. Capacity does not apply.
@@ -150,7 +171,31 @@ impl<T> FairQueue<T> {
     }
 }
 
+/// A place in a queue, kept for one item until this is dropped.
+pub struct Place<T> {
+    queue: Arc<FairQueue<T>>,
+}
+
+impl<T> Place<T> {
+    /// Puts the item into it, at the end of its stream's lane.
+    pub fn fill(self, stream: u64, item: T) {
+        self.queue.lock().push_back(stream, item);
+        self.queue.arrived.notify_one();
+    }
+}
+
+impl<T> Drop for Place<T> {
+    fn drop(&mut self) {
+        self.queue.lock().kept -= 1;
+    }
+}
+
 impl<T> Lanes<T> {
+    fn push_back(&mut self, stream: u64, item: T) {
+        self.lane(stream).push_back(Waiting { since: Instant::now(), item });
+        self.depth += 1;
+    }
+
     fn lane(&mut self, stream: u64) -> &mut VecDeque<Waiting<T>> {
         let lane = self.by_stream.entry(stream).or_default();
         if lane.is_empty() {
@@ -179,7 +224,6 @@ impl<T> Lanes<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     const NO_LINGER: Duration = Duration::ZERO;
 
@@ -209,6 +253,19 @@ mod tests {
         assert_eq!(queue.push(1, 'b'), Err(Full));
         queue.push_front(1, Instant::now(), 'z');
         assert_eq!(pop(&queue, 9), ['z', 'a']);
+    }
+
+    #[test]
+    fn a_place_that_is_kept_is_nobody_elses() {
+        let queue = Arc::new(FairQueue::new(2));
+        let (first, second) = (queue.reserve().expect("room"), queue.reserve().expect("room"));
+        assert_eq!(queue.push(1, 'a'), Err(Full));
+        assert!(queue.reserve().is_err() && queue.depth() == 0);
+        first.fill(1, 'b');
+        assert_eq!(queue.push(1, 'c'), Err(Full));
+        drop(second);
+        queue.push(1, 'd').expect("what was kept for nothing is free again");
+        assert_eq!(pop(&queue, 9), ['b', 'd']);
     }
 
     #[test]

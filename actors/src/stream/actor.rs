@@ -10,7 +10,7 @@ use super::outlet::{Connection, Flushed, MAX_BACKLOG, Outlet, Waiting};
 use super::session::{Effect, Session, SessionState};
 use crate::events::EventSender;
 use crate::job::{AsrInput, AsrOutput, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
-use crate::stage::{Cancellation, Reply, StageHandle};
+use crate::stage::{Cancellation, Job, Place, Reply, StageHandle};
 
 const TICK: Duration = Duration::from_millis(100);
 /// Each may hold a fragment's audio; more than this wait only when the stream's thread is starved.
@@ -48,6 +48,8 @@ pub struct StreamActor {
     stages: Stages,
     events: EventSender,
     connection: Option<Connection>,
+    /// In the recogniser's queue, for the fragment that is being taken.
+    place: Option<Place<Job<AsrInput, AsrOutput>>>,
     cancellation: Cancellation,
     gone: Option<StreamGone>,
 }
@@ -64,7 +66,8 @@ impl StreamActor {
         gone: StreamGone,
     ) -> Self {
         let connection = Some(Connection::new(connection.0, connection.1));
-        Self { key, session, stages, events, connection, cancellation: Cancellation::default(), gone: Some(gone) }
+        let cancellation = Cancellation::default();
+        Self { key, session, stages, events, connection, place: None, cancellation, gone: Some(gone) }
     }
 
     /// Does what the session wants done, until it wants nothing more.
@@ -76,16 +79,16 @@ impl StreamActor {
                     Effect::Deliver(number) => self.queue(Waiting::Result(number)),
                     Effect::Publish(event) => self.events.publish(event),
                     Effect::Recognize(number, input) => {
-                        let stage = self.stages.asr.clone();
-                        self.submit(&stage, number, input, context);
+                        let (stage, place) = (self.stages.asr.clone(), self.place.take());
+                        self.submit(&stage, place, number, input, context);
                     }
                     Effect::Translate(number, input) => {
                         let stage = self.stages.translation.clone();
-                        self.submit(&stage, number, input, context);
+                        self.submit(&stage, None, number, input, context);
                     }
                     Effect::Synthesize(number, input) => {
                         let stage = self.stages.tts.clone();
-                        self.submit(&stage, number, input, context);
+                        self.submit(&stage, None, number, input, context);
                     }
                     Effect::Cancel => self.cancellation.cancel(),
                     Effect::Close => {
@@ -101,15 +104,29 @@ impl StreamActor {
         }
     }
 
-    fn submit<I, O>(&mut self, stage: &StageHandle<I, O>, number: u64, input: I, context: &mut Context<Self>)
-    where
+    fn submit<I, O>(
+        &mut self,
+        stage: &StageHandle<I, O>,
+        place: Option<Place<Job<I, O>>>,
+        number: u64,
+        input: I,
+        context: &mut Context<Self>,
+    ) where
         O: Send + 'static,
         Self: Handler<Answer<O>>,
     {
         let address = context.address();
         // The answer passes by the mailbox' bound: there is one for each fragment in flight, and those are bounded.
         let reply: Reply<O> = Box::new(move |report| address.do_send(Answer { number, report }));
-        if let Err(failure) = stage.submit(self.key, input, self.cancellation.clone(), reply) {
+        let cancellation = self.cancellation.clone();
+        let submitted = match place {
+            Some(place) => {
+                place.submit(self.key, input, cancellation, reply);
+                Ok(())
+            }
+            None => stage.submit(self.key, input, cancellation, reply),
+        };
+        if let Err(failure) = submitted {
             self.session.not_submitted(number, stage.stage, failure, Instant::now());
         }
     }
@@ -197,8 +214,9 @@ impl Handler<Offer> for StreamActor {
 
     fn handle(&mut self, Offer { fragment, on_reply }: Offer, context: &mut Self::Context) {
         let fragment_id = fragment.fragment_id.clone();
-        let has_room = self.stages.asr.has_room();
-        match self.session.accept(fragment, has_room, Instant::now()) {
+        // Kept before it is promised: other streams take places at the same time.
+        self.place = self.stages.asr.reserve();
+        match self.session.accept(fragment, self.place.is_some(), Instant::now()) {
             Ok(()) => self.acknowledge(fragment_id, on_reply),
             Err(refusal) => {
                 on_reply(Err(&refusal.clone().into_message(Some(&self.session.identity().stream_id))));
@@ -206,6 +224,8 @@ impl Handler<Offer> for StreamActor {
             }
         }
         self.perform(context);
+        // One that was there already needs none.
+        self.place = None;
     }
 }
 
