@@ -1,5 +1,6 @@
 //! What a person can type.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -127,7 +128,8 @@ fn report(outcome: anyhow::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sts: {error:#}");
+            // Unlike eprintln, which panics when nobody can be told.
+            let _ = writeln!(std::io::stderr(), "sts: {error:#}");
             ExitCode::FAILURE
         }
     }

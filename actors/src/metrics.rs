@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix::{Actor, Context, Handler};
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector,
 };
 use sts_protocol::{FragmentStatus, Stage};
 
@@ -92,12 +93,20 @@ impl Metrics {
             gpus: GpuSeries::new()?,
             streams: Mutex::default(),
         };
-        metrics.register()?;
+        metrics.register_all()?;
         metrics.gpus.register(&metrics.registry)?;
         Ok(Arc::new(metrics))
     }
 
-    fn register(&self) -> Result<(), prometheus::Error> {
+    /// Adds series that somebody else fills.
+    ///
+    /// # Errors
+    /// There are series of that name already.
+    pub fn register(&self, series: Box<dyn Collector>) -> Result<(), prometheus::Error> {
+        self.registry.register(series)
+    }
+
+    fn register_all(&self) -> Result<(), prometheus::Error> {
         self.registry.register(Box::new(self.processing.clone()))?;
         for histogram in &self.stage_seconds {
             self.registry.register(Box::new(histogram.clone()))?;

@@ -45,6 +45,7 @@ use listener::SocketLimits;
 use transport::Transports;
 
 use crate::access::{Origins, Tokens};
+use crate::logging::LogLevel;
 use crate::service::Capabilities;
 
 /// What the gateway needs to know.
@@ -91,6 +92,8 @@ pub struct Backend {
     pub metrics: Arc<Metrics>,
     /// The log.
     pub log: slog::Logger,
+    /// From which level on it keeps records.
+    pub log_level: LogLevel,
 }
 
 /// Packets that wait for a connection. More than a replay has, and what else a stream may say at once: a heartbeat that

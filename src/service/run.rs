@@ -24,6 +24,7 @@ use super::supervisors::{LastResort, Supervisors};
 use crate::access::Tokens;
 use crate::config::Config;
 use crate::gateway::{self, Backend, DrainGateway, GatewayActor, GatewaySettings, TakeCensus};
+use crate::logging::{self, Log};
 use crate::ops::{self, Plane};
 
 /// Niceness of inference threads: low enough that they still get every idle cycle, high enough to let go at once.
@@ -70,11 +71,11 @@ pub fn prepare_process() {
 pub fn serve(
     config: Config,
     engines: Engines,
-    log: Logger,
+    log: Log,
     listening: oneshot::Sender<Listening>,
     stop: Option<oneshot::Receiver<()>>,
 ) -> anyhow::Result<()> {
-    crate::logging::log_panics(&log);
+    logging::log_panics(&log.logger);
     tch::set_num_threads(config.torch_threads as i32);
     let data_plane =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("gateway").enable_all().build()?;
@@ -85,6 +86,7 @@ pub fn serve(
         let (drain_asked, hopeless) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
         let last_resort = LastResort { drain: Arc::clone(&drain_asked), hopeless: Arc::clone(&hopeless) };
         let (backend, supervisors, gpus) = start_backend(&config, &engines, &log, last_resort)?;
+        let log = log.logger;
         let settings = gateway_settings(&config)?;
         let tls = match &config.tls {
             Some(files) => Some(files.load().await.with_context(|| format!("{files:?}"))?),
@@ -242,13 +244,14 @@ fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySettings> {
 fn start_backend(
     config: &Config,
     engines: &Engines,
-    log: &Logger,
+    log: &Log,
     last_resort: LastResort,
 ) -> anyhow::Result<(Backend, Supervisors, GpuBoard)> {
     let metrics = Metrics::new()?;
+    metrics.register(Box::new(log.dropped.clone()))?;
     let subscribers = vec![
         MetricsActor(Arc::clone(&metrics)).start().recipient(),
-        EventLog(log.clone()).start().recipient(),
+        EventLog(log.logger.clone()).start().recipient(),
         last_resort.start().recipient(),
     ];
     let events = EventBus::start_with(subscribers);
@@ -257,7 +260,8 @@ fn start_backend(
     let (opener, gpus) = (Arc::clone(&engines.gpus), GpuBoard::default());
     GpuMonitorActor::new(GpuMonitorSettings::default(), opener, events.clone(), gpus.clone()).start();
     let capabilities = engines.capabilities.clone();
-    let backend = Backend { stages, capabilities, voices: Arc::new(voices), events, metrics, log: log.clone() };
+    let (logger, log_level) = (log.logger.clone(), log.level.clone());
+    let backend = Backend { stages, capabilities, voices: Arc::new(voices), events, metrics, log: logger, log_level };
     Ok((backend, supervisors, gpus))
 }
 
