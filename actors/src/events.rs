@@ -152,6 +152,18 @@ pub enum LifecycleEvent {
         /// How many.
         threads: usize,
     },
+    /// The device of a stage's engines stays away: new ones are built on the other one.
+    StageFailedOver {
+        /// The stage.
+        stage: Stage,
+        /// Why the last engine was lost or could not be built: a sentence.
+        error: String,
+    },
+    /// A stage's engines are on the device that was chosen again.
+    StageFailedBack {
+        /// The stage.
+        stage: Stage,
+    },
     /// A stage lost a worker.
     WorkerLost {
         /// The stage.

@@ -40,6 +40,7 @@ pub struct Metrics {
     queue_depth: IntGaugeVec,
     workers: IntGaugeVec,
     skipped: GaugeVec,
+    failed_over: IntGaugeVec,
     gpus: GpuSeries,
     /// Streams that are open, by id. Only the subscriber locks this.
     streams: Mutex<HashMap<Arc<str>, OpenStream>>,
@@ -90,11 +91,17 @@ impl Metrics {
                 Opts::new("sts_sequence_gaps_skipped", "Sequence numbers given up, of streams now open."),
                 &["stream_id"],
             )?,
+            failed_over: IntGaugeVec::new(
+                Opts::new("sts_stage_failed_over", "1 while a stage's engines are on the CPU as its GPU stays away."),
+                &["stage"],
+            )?,
             gpus: GpuSeries::new()?,
             streams: Mutex::default(),
         };
         metrics.register_all()?;
         metrics.gpus.register(&metrics.registry)?;
+        metrics.registry.register(Box::new(metrics.failed_over.clone()))?;
+        Stage::ALL.iter().for_each(|stage| metrics.failed_over.with_label_values(&[stage.as_str()]).set(0));
         Ok(Arc::new(metrics))
     }
 
@@ -167,6 +174,12 @@ impl Metrics {
                 self.restarts.with_label_values(&[stage.as_str(), reason]).inc();
             }
             LifecycleEvent::StreamClosed { stream_id, .. } => self.close(stream_id),
+            LifecycleEvent::StageFailedOver { stage, .. } => {
+                self.failed_over.with_label_values(&[stage.as_str()]).set(1);
+            }
+            LifecycleEvent::StageFailedBack { stage } => {
+                self.failed_over.with_label_values(&[stage.as_str()]).set(0);
+            }
             LifecycleEvent::GpuRead { gpu, reading } => self.gpus.set(*gpu, reading),
             LifecycleEvent::GpuLost { gpu, .. } => self.gpus.forget(*gpu),
             _ => {}

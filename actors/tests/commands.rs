@@ -212,7 +212,7 @@ fn a_rolling_restart_always_leaves_somebody_at_work() {
                 }
             });
             let outcome =
-                under_load(&handle, || client.ask(Restart { mode: RestartMode::Rolling, factory: Some(new) }));
+                under_load(&handle, || client.ask(Restart { mode: RestartMode::Rolling, source: Some(new.into()) }));
             watching.store(false, Ordering::Release);
             outcome
         });
@@ -235,13 +235,13 @@ fn weights_that_cannot_be_loaded_leave_the_old_ones_at_work() {
         wait_until("all are ready", || handle.ready_workers() == 2);
         let broken: EngineFactory<Order, (u32, u32)> = Arc::new(|| Err("the file is cut off".to_owned()));
         let (outcome, generations) =
-            under_load(&handle, || client.ask(Restart { mode: RestartMode::Rolling, factory: Some(broken) }));
+            under_load(&handle, || client.ask(Restart { mode: RestartMode::Rolling, source: Some(broken.into()) }));
         assert_eq!(outcome, Err(CommandError::CannotStart("the file is cut off".to_owned())));
         assert!(generations.iter().all(|&generation| generation == 1));
         assert_eq!(handle.ready_workers(), 2);
         assert_eq!(client.observe().workers.len(), 2);
         // What comes after builds by the factory that worked.
-        let again = client.ask(Restart { mode: RestartMode::All, factory: None }).expect("it can be done");
+        let again = client.ask(Restart { mode: RestartMode::All, source: None }).expect("it can be done");
         assert_eq!((again.mode, again.replaced), (RestartMode::All, 2));
         assert_eq!(answer(&submit(&handle, Order::Answer(1))), Ok((1, 1)));
     });
@@ -257,9 +257,10 @@ fn a_restart_of_all_finishes_what_is_held_and_loses_nothing_that_waits() {
         wait_until("it is held", || handle.depth() == 0);
         let waiting = submit(&handle, Order::Answer(5));
         let (commander, second) = (client.clone(), client.clone());
-        let restart = std::thread::spawn(move || commander.ask(Restart { mode: RestartMode::All, factory: Some(new) }));
+        let restart =
+            std::thread::spawn(move || commander.ask(Restart { mode: RestartMode::All, source: Some(new.into()) }));
         wait_until("it has begun", || client.observe().restarting);
-        assert_eq!(second.ask(Restart { mode: RestartMode::All, factory: None }), Err(CommandError::Busy(Stage::Tts)));
+        assert_eq!(second.ask(Restart { mode: RestartMode::All, source: None }), Err(CommandError::Busy(Stage::Tts)));
         assert_eq!(second.ask(Scale(2)), Err(CommandError::Busy(Stage::Tts)));
         gate.open();
         assert_eq!(answer(&held), Ok((1, 0)), "by the old worker");

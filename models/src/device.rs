@@ -94,22 +94,23 @@ fn cpu_has_fast_bfloat16() -> bool {
     std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|info| info.contains("avx512_bf16"))
 }
 
-/// Opens `libtorch_cuda.so` for the whole process, once, before the first tensor; the program itself is
-/// linked to the CPU library alone, so that it also starts where there is no GPU.
+/// Opens `libtorch_cuda.so` for the whole process, before the first tensor; the program itself is linked to the CPU
+/// library alone, so that it also starts where there is no GPU. What could not be opened is tried again when it is
+/// asked for again.
 fn load_cuda_libraries() -> Result<(), String> {
-    use std::sync::OnceLock;
-    static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
-    LOADED
-        .get_or_init(|| {
-            if !std::path::Path::new("/dev/nvidiactl").exists() {
-                return Err("no NVIDIA driver on this machine (/dev/nvidiactl is missing)".to_owned());
-            }
-            let flags = libloading::os::unix::RTLD_NOW | libloading::os::unix::RTLD_GLOBAL;
-            // SAFETY: the library's initialisers only register kernels with libtorch, which is already loaded.
-            let library = unsafe { libloading::os::unix::Library::open(Some("libtorch_cuda.so"), flags) }
-                .map_err(|error| format!("libtorch_cuda.so cannot be loaded: {error}"))?;
-            std::mem::forget(library);
-            if tch::Cuda::is_available() { Ok(()) } else { Err("libtorch sees no GPU".to_owned()) }
-        })
-        .clone()
+    use std::sync::{Mutex, PoisonError};
+    static IS_LOADED: Mutex<bool> = Mutex::new(false);
+    let mut is_loaded = IS_LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*is_loaded {
+        if !std::path::Path::new("/dev/nvidiactl").exists() {
+            return Err("no NVIDIA driver on this machine (/dev/nvidiactl is missing)".to_owned());
+        }
+        let flags = libloading::os::unix::RTLD_NOW | libloading::os::unix::RTLD_GLOBAL;
+        // SAFETY: the library's initialisers only register kernels with libtorch, which is already loaded.
+        let library = unsafe { libloading::os::unix::Library::open(Some("libtorch_cuda.so"), flags) }
+            .map_err(|error| format!("libtorch_cuda.so cannot be loaded: {error}"))?;
+        std::mem::forget(library);
+        *is_loaded = true;
+    }
+    if tch::Cuda::is_available() { Ok(()) } else { Err("libtorch sees no GPU".to_owned()) }
 }

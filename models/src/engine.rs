@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::device_fault::DeviceFault;
+
 /// The sample rate that recognisers and voice activity detection take, in Hz.
 pub const RECOGNIZER_RATE_HZ: u32 = 16_000;
 
@@ -48,15 +50,13 @@ impl EngineError {
         matches!(self, Self::Poisoned(_))
     }
 
-    /// Turns a libtorch failure into the right kind: out of memory is told from the rest by its text,
-    /// as libtorch's C interface carries nothing else.
+    /// Turns a libtorch failure into the right kind, by its text: see [`DeviceFault`].
     pub fn from_torch(error: &tch::TchError) -> Self {
         let message = error.to_string();
         let first_line = message.lines().next().unwrap_or_default().to_owned();
-        if message.contains("out of memory") || message.contains("can't allocate memory") {
-            Self::OutOfMemory(first_line)
-        } else {
-            Self::Poisoned(first_line)
+        match DeviceFault::of(&message) {
+            Some(DeviceFault::OutOfMemory) => Self::OutOfMemory(first_line),
+            Some(DeviceFault::Broken) | None => Self::Poisoned(first_line),
         }
     }
 }

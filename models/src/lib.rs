@@ -5,6 +5,7 @@
 
 pub mod convert;
 pub mod device;
+pub mod device_fault;
 pub mod engine;
 pub mod fit;
 pub mod g2p;
@@ -19,6 +20,7 @@ pub mod vad;
 pub mod whisper;
 
 pub use device::{Device, DeviceChoice};
+pub use device_fault::DeviceFault;
 pub use engine::{
     EngineError, EngineInfo, RecognizeRequest, Recognizer, Segment, Speech, SpeechSlot, SpeechSpan, SynthesizeRequest,
     Synthesizer, Transcript, TranslateRequest, Translation, Translator,

@@ -46,6 +46,8 @@ pub struct Config {
     pub port: u16,
     /// Where tensors live.
     pub device: DeviceChoice,
+    /// Whether a stage whose GPU stays away goes on with the CPU.
+    pub gpu_failover: bool,
     /// Root of the weights.
     pub models_dir: PathBuf,
     /// The recogniser's directory.
@@ -157,6 +159,7 @@ mod tests {
         let wrong = [
             ("PORT", "http"),
             ("DEVICE", "tpu"),
+            ("GPU_FAILOVER", "if needed"),
             ("ASR_WORKERS", "0"),
             ("BACKPRESSURE_THRESHOLD_LOW", "9"),
             ("DURATION_VARIANCE_SUCCESS_MAX", "2"),

@@ -259,6 +259,7 @@ impl Reader {
             host,
             port: self.parse("port"),
             device: self.parse("device"),
+            gpu_failover: self.parse("gpu_failover"),
             asr_model: self.directory("asr_model_path", models_dir.join("whisper-base")),
             tts_model: self.directory("tts_model_path", models_dir.join("kokoro-82m")),
             models_dir,

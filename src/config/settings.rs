@@ -24,6 +24,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("ops_tokens", "", "Tokens that operators may show, separated by commas; empty: nobody is asked"),
     setting("ops_tokens_file", "", "A file with such tokens, one a line; read anew on SIGHUP"),
     setting("device", "auto", "auto, cpu, cuda or cuda:N"),
+    setting("gpu_failover", "false", "Go on with the CPU when the GPU stays away; slower than live, perhaps"),
     setting("models_dir", "models/store", "Where `sts models fetch` puts the weights"),
     setting("asr_model_path", "", "A Whisper directory (default: MODELS_DIR/whisper-base)"),
     setting("tts_model_path", "", "A Kokoro directory (default: MODELS_DIR/kokoro-82m)"),

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use sts_actors::stage::{
-    CommandError, EngineFactory, Observe, Restart, RestartMode, Scale, SetPaused, StageObservation, StageSupervisor,
+    CommandError, EngineSource, Observe, Restart, RestartMode, Scale, SetPaused, StageObservation, StageSupervisor,
 };
 use sts_protocol::{ErrorCode, Stage};
 
@@ -122,11 +122,11 @@ async fn reload(
     };
     audit(&plane, &request, "reload", Some(stage), &path.display().to_string());
     match (plane.weights)(stage, path) {
-        Ok(StageFactory::Asr(factory)) => replace(&plane.supervisors.asr, RestartMode::Rolling, Some(factory)).await,
-        Ok(StageFactory::Translation(factory)) => {
-            replace(&plane.supervisors.translation, RestartMode::Rolling, Some(factory)).await
+        Ok(StageFactory::Asr(source)) => replace(&plane.supervisors.asr, RestartMode::Rolling, Some(source)).await,
+        Ok(StageFactory::Translation(source)) => {
+            replace(&plane.supervisors.translation, RestartMode::Rolling, Some(source)).await
         }
-        Ok(StageFactory::Tts(factory)) => replace(&plane.supervisors.tts, RestartMode::Rolling, Some(factory)).await,
+        Ok(StageFactory::Tts(source)) => replace(&plane.supervisors.tts, RestartMode::Rolling, Some(source)).await,
         Err(message) => bad(&message),
     }
 }
@@ -134,13 +134,13 @@ async fn reload(
 async fn replace<I, O>(
     supervisor: &Addr<StageSupervisor<I, O>>,
     mode: RestartMode,
-    factory: Option<EngineFactory<I, O>>,
+    source: Option<EngineSource<I, O>>,
 ) -> HttpResponse
 where
     I: Send + 'static,
     O: Send + 'static,
 {
-    match supervisor.send(Restart { mode, factory }).await {
+    match supervisor.send(Restart { mode, source }).await {
         Ok(outcome) => answer(outcome),
         Err(error) => gone(&error),
     }

@@ -102,6 +102,13 @@ impl Handler<LifecycleEvent> for EventLog {
             LifecycleEvent::WorkerLost { stage, reason, error } => {
                 warn!(log, "worker lost"; "stage" => stage.as_str(), "reason" => reason, "error" => error);
             }
+            LifecycleEvent::StageFailedOver { stage, error } => {
+                slog::error!(log, "the stage's device stays away; its engines are built on the CPU";
+                    "stage" => stage.as_str(), "error" => error);
+            }
+            LifecycleEvent::StageFailedBack { stage } => {
+                info!(log, "the stage is on its first device again"; "stage" => stage.as_str());
+            }
             LifecycleEvent::GpuFound { gpu, name } => info!(log, "gpu found"; "gpu" => gpu, "name" => name),
             LifecycleEvent::GpuRead { .. } => {}
             LifecycleEvent::GpuLost { gpu, error } => warn!(log, "gpu lost"; "gpu" => gpu, "error" => error),

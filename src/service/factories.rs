@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use sts_actors::gpu::GpuOpener;
 use sts_actors::job::{AsrInput, AsrOutput, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
-use sts_actors::stage::EngineFactory;
+use sts_actors::stage::{EngineFactory, EngineSource, Fallback};
 use sts_models::gated::VadGated;
 use sts_models::kokoro::{KokoroOptions, KokoroSynthesizer};
 use sts_models::translate::{EmbeddedTranslator, EmbeddedTranslatorOptions};
 use sts_models::vad::{Vad, VadOptions};
 use sts_models::whisper::{WhisperOptions, WhisperRecognizer};
-use sts_models::{Device, EngineError};
+use sts_models::{Device, DeviceChoice, DeviceFault, EngineError};
 use sts_protocol::Stage;
 
 use super::capabilities::Capabilities;
@@ -26,11 +26,11 @@ const USUAL_FRAGMENT_SECONDS: f64 = 6.0;
 #[derive(Clone)]
 pub struct Engines {
     /// Recognition.
-    pub asr: EngineFactory<AsrInput, AsrOutput>,
+    pub asr: EngineSource<AsrInput, AsrOutput>,
     /// Translation.
-    pub translation: EngineFactory<TranslationInput, TranslationOutput>,
+    pub translation: EngineSource<TranslationInput, TranslationOutput>,
     /// Synthesis.
-    pub tts: EngineFactory<TtsInput, TtsOutput>,
+    pub tts: EngineSource<TtsInput, TtsOutput>,
     /// Most jobs in a batch: recognition, translation, synthesis.
     pub max_batch: [usize; 3],
     /// What the engines that were built can do.
@@ -45,9 +45,9 @@ impl Engines {
     /// The real ones: Whisper behind Silero VAD, the embedded translator, Kokoro.
     ///
     /// # Errors
-    /// Why the device that was asked for cannot be had.
+    /// Why the device that was asked for cannot be had; with `GPU_FAILOVER` the stages find that out by themselves.
     pub fn real(config: &Config) -> Result<Self, String> {
-        let device = Device::resolve(config.device)?;
+        let placement = Placement::choose(config)?;
         let capabilities = Capabilities::default();
         let (chosen, learnt) = (config.clone(), capabilities.clone());
         let weights: WeightsChoice = Arc::new(move |stage, path| {
@@ -58,7 +58,7 @@ impl Engines {
             Ok(match stage {
                 Stage::Asr => {
                     config.asr_model = path;
-                    StageFactory::Asr(recognizers(config, device, learnt.clone()))
+                    StageFactory::Asr(recognizers(&config, placement, &learnt))
                 }
                 Stage::Translation => {
                     config.models_dir = path;
@@ -66,15 +66,15 @@ impl Engines {
                 }
                 Stage::Tts => {
                     config.tts_model = path;
-                    StageFactory::Tts(synthesizers(config, device, learnt.clone()))
+                    StageFactory::Tts(synthesizers(&config, placement, &learnt))
                 }
             })
         });
         Ok(Self {
-            asr: recognizers(config.clone(), device, capabilities.clone()),
+            asr: recognizers(config, placement, &capabilities),
             translation: translators(config.clone(), capabilities.clone()),
-            tts: synthesizers(config.clone(), device, capabilities.clone()),
-            max_batch: batch_limits(device),
+            tts: synthesizers(config, placement, &capabilities),
+            max_batch: batch_limits(placement.chosen),
             capabilities,
             weights,
             gpus: Arc::new(nvml::open),
@@ -82,33 +82,72 @@ impl Engines {
     }
 }
 
-fn recognizers(config: Config, device: Device, known: Capabilities) -> EngineFactory<AsrInput, AsrOutput> {
-    Arc::new(move || {
-        let recognizer = recognizer(&config, device).map_err(|error| error.to_string())?;
-        known.learn_recognizer(&recognizer);
-        Ok(Box::new(AsrEngine(Box::new(recognizer))))
+/// Where engines are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Placement {
+    /// Never `Auto`: an engine that is built anew is to find the device of the one before it, or none.
+    chosen: DeviceChoice,
+    /// Whether the CPU is to do when that one stays away.
+    cpu_is_left: bool,
+}
+
+impl Placement {
+    fn choose(config: &Config) -> Result<Self, String> {
+        let chosen = match Device::resolve(config.device).map(|device| device.torch) {
+            Ok(tch::Device::Cuda(index)) => DeviceChoice::Cuda(index),
+            Ok(_) => DeviceChoice::Cpu,
+            Err(_) if config.gpu_failover => config.device,
+            Err(reason) => return Err(reason),
+        };
+        Ok(Self { chosen, cpu_is_left: config.gpu_failover && chosen != DeviceChoice::Cpu })
+    }
+
+    /// What `build` makes, on either device.
+    fn source<I, O>(self, stage: Stage, build: impl Fn(DeviceChoice) -> EngineFactory<I, O>) -> EngineSource<I, O> {
+        let index = Stage::ALL.iter().position(|&known| known == stage).unwrap_or_default();
+        let fallback = self.cpu_is_left.then(|| Fallback {
+            factory: build(DeviceChoice::Cpu),
+            max_batch: batch_limits(DeviceChoice::Cpu)[index],
+            is_device_fault: |error| DeviceFault::of(error).is_some(),
+        });
+        EngineSource { factory: build(self.chosen), fallback }
+    }
+}
+
+fn recognizers(config: &Config, placement: Placement, known: &Capabilities) -> EngineSource<AsrInput, AsrOutput> {
+    placement.source(Stage::Asr, |choice| {
+        let (config, known) = (config.clone(), known.clone());
+        Arc::new(move || {
+            let recognizer = recognizer(&config, Device::resolve(choice)?).map_err(|error| error.to_string())?;
+            known.learn_recognizer(&recognizer);
+            Ok(Box::new(AsrEngine(Box::new(recognizer))))
+        })
     })
 }
 
-fn translators(config: Config, known: Capabilities) -> EngineFactory<TranslationInput, TranslationOutput> {
-    Arc::new(move || {
+fn translators(config: Config, known: Capabilities) -> EngineSource<TranslationInput, TranslationOutput> {
+    let factory: EngineFactory<_, _> = Arc::new(move || {
         let translator = translator(&config).map_err(|error| error.to_string())?;
         known.learn_translator(&translator);
         Ok(Box::new(TranslationEngine(Box::new(translator))))
-    })
+    });
+    factory.into()
 }
 
-fn synthesizers(config: Config, device: Device, known: Capabilities) -> EngineFactory<TtsInput, TtsOutput> {
-    Arc::new(move || {
-        let synthesizer = synthesizer(&config, device).map_err(|error| error.to_string())?;
-        known.learn_synthesizer(&synthesizer);
-        Ok(Box::new(TtsEngine(Box::new(synthesizer))))
+fn synthesizers(config: &Config, placement: Placement, known: &Capabilities) -> EngineSource<TtsInput, TtsOutput> {
+    placement.source(Stage::Tts, |choice| {
+        let (config, known) = (config.clone(), known.clone());
+        Arc::new(move || {
+            let synthesizer = synthesizer(&config, Device::resolve(choice)?).map_err(|error| error.to_string())?;
+            known.learn_synthesizer(&synthesizer);
+            Ok(Box::new(TtsEngine(Box::new(synthesizer))))
+        })
     })
 }
 
 /// On a CPU a batch gains nothing and makes its first fragment wait for its last; a GPU lives by them.
-fn batch_limits(device: Device) -> [usize; 3] {
-    if matches!(device.torch, tch::Device::Cuda(_)) { [32, 32, 32] } else { [1, 8, 1] }
+fn batch_limits(device: DeviceChoice) -> [usize; 3] {
+    if device == DeviceChoice::Cpu { [1, 8, 1] } else { [32, 32, 32] }
 }
 
 /// Whisper, with a voice activity detector before it; warm.
@@ -146,4 +185,43 @@ pub fn synthesizer(config: &Config, device: Device) -> Result<KokoroSynthesizer,
     let mut kokoro = KokoroSynthesizer::load(&config.tts_model, device, KokoroOptions::for_device(device))?;
     kokoro.warm_up()?;
     Ok(kokoro)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SettingFlags;
+
+    fn placement(device: &str, failover: &str) -> Result<Placement, String> {
+        let environment = |name: &str| match name {
+            "DEVICE" => Some(device.to_owned()),
+            "GPU_FAILOVER" => Some(failover.to_owned()),
+            _ => None,
+        };
+        Placement::choose(&Config::load(&SettingFlags::default(), environment, None).expect("valid"))
+    }
+
+    #[test]
+    fn the_cpu_is_left_for_a_gpu_alone_and_only_when_told() {
+        let cpu = Placement { chosen: DeviceChoice::Cpu, cpu_is_left: false };
+        assert_eq!(placement("cpu", "true"), Ok(cpu));
+        let missing = DeviceChoice::Cuda(999);
+        assert_eq!(placement("cuda:999", "true"), Ok(Placement { chosen: missing, cpu_is_left: true }));
+        let reason = placement("cuda:999", "false").expect_err("no machine has so many");
+        assert_eq!(DeviceFault::of(&reason), Some(sts_models::DeviceFault::Broken), "{reason}");
+    }
+
+    #[test]
+    fn the_cpu_has_its_own_batch_limits() {
+        let build = |choice| -> EngineFactory<(), ()> { Arc::new(move || Err(format!("{choice:?}"))) };
+        let gpu = Placement { chosen: DeviceChoice::Cuda(0), cpu_is_left: true };
+        let source = gpu.source(Stage::Tts, build);
+        let fallback = source.fallback.expect("the CPU is left");
+        assert_eq!(fallback.max_batch, 1);
+        assert_eq!((source.factory)().err(), Some("Cuda(0)".to_owned()));
+        assert_eq!((fallback.factory)().err(), Some("Cpu".to_owned()));
+        assert!((fallback.is_device_fault)("CUDA error: unspecified launch failure"));
+        assert!(!(fallback.is_device_fault)("index out of bounds"));
+        assert!(Placement { cpu_is_left: false, ..gpu }.source(Stage::Asr, build).fallback.is_none());
+    }
 }

@@ -279,10 +279,10 @@ fn start_stages(config: &Config, engines: &Engines, events: &EventSender) -> (St
         retries: config.stage_retries,
         nice: INFERENCE_NICE,
     };
-    let (asr, asr_supervisor) = stage::start(settings(Stage::Asr, 0), Arc::clone(&engines.asr), events.clone());
+    let (asr, asr_supervisor) = stage::start(settings(Stage::Asr, 0), engines.asr.clone(), events.clone());
     let (translation, translation_supervisor) =
-        stage::start(settings(Stage::Translation, 1), Arc::clone(&engines.translation), events.clone());
-    let (tts, tts_supervisor) = stage::start(settings(Stage::Tts, 2), Arc::clone(&engines.tts), events.clone());
+        stage::start(settings(Stage::Translation, 1), engines.translation.clone(), events.clone());
+    let (tts, tts_supervisor) = stage::start(settings(Stage::Tts, 2), engines.tts.clone(), events.clone());
     let supervisors = Supervisors { asr: asr_supervisor, translation: translation_supervisor, tts: tts_supervisor };
     (Stages { asr, translation, tts }, supervisors)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix::{Actor, Addr, Context, Handler};
 use sts_actors::events::LifecycleEvent;
 use sts_actors::job::{AsrInput, AsrOutput, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
-use sts_actors::stage::{EngineFactory, StageSupervisor};
+use sts_actors::stage::{EngineSource, StageSupervisor};
 use sts_protocol::Stage;
 use tokio::sync::Notify;
 
@@ -24,11 +24,11 @@ pub struct Supervisors {
 /// Builds one stage's engines.
 pub enum StageFactory {
     /// Recognition.
-    Asr(EngineFactory<AsrInput, AsrOutput>),
+    Asr(EngineSource<AsrInput, AsrOutput>),
     /// Translation.
-    Translation(EngineFactory<TranslationInput, TranslationOutput>),
+    Translation(EngineSource<TranslationInput, TranslationOutput>),
     /// Synthesis.
-    Tts(EngineFactory<TtsInput, TtsOutput>),
+    Tts(EngineSource<TtsInput, TtsOutput>),
 }
 
 /// Gives what builds a stage's engines from the weights in a directory; the error is a sentence.

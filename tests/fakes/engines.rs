@@ -1,37 +1,89 @@
 //! The three fakes. They cost next to nothing, so that what is measured over them is the service.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sts::config::Config;
 use sts::service::{Capabilities, Engines, StageFactory};
 use sts_actors::job::{AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
-use sts_actors::stage::{StageEngine, StageFailure};
+use sts_actors::stage::{EngineFactory, EngineSource, Fallback, StageEngine, StageFailure};
 use sts_models::{
-    EngineError, EngineInfo, RecognizeRequest, Recognizer, Speech, SynthesizeRequest, Synthesizer, Transcript,
-    TranslateRequest, Translation, Translator,
+    DeviceFault, EngineError, EngineInfo, RecognizeRequest, Recognizer, Speech, SynthesizeRequest, Synthesizer,
+    Transcript, TranslateRequest, Translation, Translator,
 };
 use sts_protocol::{AudioSpec, ErrorCode, Stage};
 
+use crate::faults::{Device, Faults};
 use crate::instruction::Instruction;
 
 /// Fakes for every stage.
-pub fn fake() -> Engines {
+pub fn fake(config: &Config) -> Engines {
     let capabilities = Capabilities::default();
     capabilities.learn_recognizer(&Repertoire);
     capabilities.learn_translator(&Repertoire);
     capabilities.learn_synthesizer(&Repertoire);
-    let met = Arc::new(Mutex::new(HashSet::new()));
+    let failover = config.gpu_failover;
     Engines {
-        asr: Arc::new(move || Ok(Box::new(FakeRecognizer { met: Arc::clone(&met) }))),
-        translation: Arc::new(|| Ok(Box::new(FakeTranslator))),
-        tts: Arc::new(|| Ok(Box::new(FakeSynthesizer { tone: None }))),
+        asr: source(Faults::of(Stage::Asr, config), failover, || Box::new(FakeRecognizer)),
+        translation: source(Faults::of(Stage::Translation, config), failover, || Box::new(FakeTranslator)),
+        tts: source(Faults::of(Stage::Tts, config), failover, || Box::new(FakeSynthesizer { tone: None })),
         max_batch: [1, 8, 1],
         capabilities,
         weights: Arc::new(other_weights),
         gpus: Arc::new(crate::gpus::open),
+    }
+}
+
+/// An engine, the device that it is on and what befalls it.
+struct Befallen<I, O> {
+    engine: Box<dyn StageEngine<I, O>>,
+    device: Device,
+    faults: Arc<Faults>,
+}
+
+impl<I: 'static, O: 'static> Befallen<I, O> {
+    fn factory(faults: &Arc<Faults>, device: Device, build: fn() -> Box<dyn StageEngine<I, O>>) -> EngineFactory<I, O> {
+        let faults = Arc::clone(faults);
+        Arc::new(move || {
+            faults.build(device)?;
+            Ok(Box::new(Self { engine: build(), device, faults: Arc::clone(&faults) }))
+        })
+    }
+}
+
+fn source<I: 'static, O: 'static>(
+    faults: Faults,
+    failover: bool,
+    build: fn() -> Box<dyn StageEngine<I, O>>,
+) -> EngineSource<I, O> {
+    let (has_gpu, faults) = (faults.has_gpu(), Arc::new(faults));
+    let device = if has_gpu { Device::Gpu } else { Device::Unnamed };
+    let fallback = (has_gpu && failover).then(|| Fallback {
+        factory: Befallen::factory(&faults, Device::Cpu, build),
+        max_batch: 1,
+        is_device_fault: |error| DeviceFault::of(error).is_some(),
+    });
+    EngineSource { factory: Befallen::factory(&faults, device, build), fallback }
+}
+
+impl<I, O> StageEngine<I, O> for Befallen<I, O> {
+    fn name(&self) -> String {
+        match self.device {
+            Device::Unnamed => self.engine.name(),
+            Device::Gpu => format!("{} (cuda:0)", self.engine.name()),
+            Device::Cpu => format!("{} (cpu)", self.engine.name()),
+        }
+    }
+
+    fn process(&mut self, batch: &[I]) -> Vec<Result<O, StageFailure>> {
+        if let Err(failure) = self.faults.strike_batch(self.device) {
+            return batch.iter().map(|_| Err(failure.clone())).collect();
+        }
+        let strikes: Vec<_> = batch.iter().map(|_| self.faults.strike()).collect();
+        let results = self.engine.process(batch);
+        results.into_iter().zip(strikes).map(|(result, strike)| strike.and(result)).collect()
     }
 }
 
@@ -41,26 +93,20 @@ fn other_weights(stage: Stage, path: PathBuf) -> Result<StageFactory, String> {
         return Err(format!("`path` {} is no directory", path.display()));
     }
     let broken = path.ends_with("broken");
-    let sound = move || if broken { Err("told to be broken".to_owned()) } else { Ok(()) };
     Ok(match stage {
-        Stage::Asr => StageFactory::Asr(Arc::new(move || {
-            sound()?;
-            Ok(Box::new(FakeRecognizer { met: Arc::default() }))
-        })),
-        Stage::Translation => StageFactory::Translation(Arc::new(move || {
-            sound()?;
-            Ok(Box::new(FakeTranslator))
-        })),
-        Stage::Tts => StageFactory::Tts(Arc::new(move || {
-            sound()?;
-            Ok(Box::new(FakeSynthesizer { tone: None }))
-        })),
+        Stage::Asr => StageFactory::Asr(weighed(broken, || Box::new(FakeRecognizer))),
+        Stage::Translation => StageFactory::Translation(weighed(broken, || Box::new(FakeTranslator))),
+        Stage::Tts => StageFactory::Tts(weighed(broken, || Box::new(FakeSynthesizer { tone: None }))),
     })
 }
 
-struct FakeRecognizer {
-    met: Arc<Mutex<HashSet<i16>>>,
+fn weighed<I: 'static, O: 'static>(broken: bool, build: fn() -> Box<dyn StageEngine<I, O>>) -> EngineSource<I, O> {
+    let factory: EngineFactory<I, O> =
+        Arc::new(move || if broken { Err("told to be broken".to_owned()) } else { Ok(build()) });
+    factory.into()
 }
+
+struct FakeRecognizer;
 
 impl FakeRecognizer {
     fn hear(&self, input: &AsrInput) -> Result<AsrOutput, StageFailure> {
@@ -70,10 +116,7 @@ impl FakeRecognizer {
             1 => std::thread::sleep(Duration::from_millis(number.unsigned_abs().into())),
             2 => panic!("told to panic"),
             3 => return Err(StageFailure::new(ErrorCode::Internal, "told to fail")),
-            4 => {
-                let first_time = self.met.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
-                assert!(!first_time, "told to panic once");
-            }
+            4 => instruction.panic_once(Stage::Asr),
             5 => wait_for_gate(number),
             10..=39 => instruction.misbehave(Stage::Asr)?,
             _ => return Ok(AsrOutput { text: String::new(), window: None }),
@@ -111,7 +154,9 @@ impl StageEngine<TranslationInput, TranslationOutput> for FakeTranslator {
 
     fn process(&mut self, batch: &[TranslationInput]) -> Vec<Result<TranslationOutput, StageFailure>> {
         let translate = |input: &TranslationInput| {
-            Instruction::of_text(&input.text).misbehave(Stage::Translation)?;
+            let instruction = Instruction::of_text(&input.text);
+            instruction.misbehave(Stage::Translation)?;
+            instruction.fit_into_memory(batch.len())?;
             Ok(TranslationOutput { text: input.text.to_uppercase() })
         };
         batch.iter().map(translate).collect()

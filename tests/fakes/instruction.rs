@@ -8,8 +8,8 @@
 //! | 3 | fails on this fragment, and stays sound |
 //! | 4 | panics the first time it meets this N, and then hears "words N" |
 //! | 5 | hears "words N" once there is the file that FAKE_GATE names, with `-N` at its end |
-//! | 10 to 16 | misbehaves as below, and hears "words N" where it gets that far |
-//! | 20 to 39 | hears "words N order I": the translator (20 to 26) or the synthesiser (30 to 39) misbehaves |
+//! | 10 to 17 | misbehaves as below, and hears "words N" where it gets that far |
+//! | 20 to 39 | hears "words N order I": the translator (20 to 29) or the synthesiser (30 to 39) misbehaves |
 //!
 //! | last digit | the stage that the first digit names |
 //! | --- | --- |
@@ -20,9 +20,14 @@
 //! | 4 | fails with `GPU_OUT_OF_MEMORY` |
 //! | 5 | fails with `RATE_LIMIT_EXCEEDED` |
 //! | 6 | fails with `QUOTA_EXCEEDED` |
+//! | 7 | panics the first time it meets this N |
+//! | 8 | the translator: fails with `STAGE_UNAVAILABLE`, as one whose process is gone |
+//! | 9 | the translator: runs out of memory in a batch of more than N |
 //! | 8 | the synthesiser: its dub is N % longer than the original (shorter, when N is negative) |
 //! | 9 | the synthesiser: its words exceed their slot by N % at the fastest rate |
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sts_actors::stage::StageFailure;
@@ -82,7 +87,24 @@ impl Instruction {
             4 => return fail(ErrorCode::GpuOutOfMemory),
             5 => return fail(ErrorCode::RateLimitExceeded),
             6 => return fail(ErrorCode::QuotaExceeded),
+            7 => self.panic_once(stage),
+            8 if stage == Stage::Translation => return fail(ErrorCode::StageUnavailable),
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Panics unless this stage has met this number before.
+    pub fn panic_once(self, stage: Stage) {
+        static MET: Mutex<BTreeSet<(&str, i16)>> = Mutex::new(BTreeSet::new());
+        let is_new = MET.lock().unwrap_or_else(PoisonError::into_inner).insert((stage.as_str(), self.number));
+        assert!(!is_new, "told to panic once");
+    }
+
+    /// Whether a batch of this size is done, where the translator is asked.
+    pub fn fit_into_memory(self, batch: usize) -> Result<(), StageFailure> {
+        if self.order == 29 && batch > usize::from(self.number.unsigned_abs()) {
+            return Err(StageFailure::new(ErrorCode::GpuOutOfMemory, "told to be too large"));
         }
         Ok(())
     }

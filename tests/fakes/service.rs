@@ -1,7 +1,9 @@
 //! The real service over honest fake engines: sockets, actors, stages and supervision are the shipped ones; only
-//! what a model would do is made up, and it misbehaves on demand. What a fragment can ask for is in `instruction.rs`.
+//! what a model would do is made up, and it misbehaves on demand. What a fragment can ask for is in `instruction.rs`, and
+//! what befalls them without that in `faults.rs` and `gpus.rs`.
 
 mod engines;
+mod faults;
 mod gpus;
 mod instruction;
 
@@ -19,13 +21,14 @@ fn main() -> ExitCode {
         }
     };
     let (log, _guard) = sts::logging::start(&config.log_level).expect("the level was checked");
+    let engines = engines::fake(&config);
     let (listening, address) = tokio::sync::oneshot::channel::<sts::service::Listening>();
     std::thread::spawn(move || {
         if let Ok(address) = address.blocking_recv() {
             println!("listening on {}\noperators on {}", address.workers, address.operators);
         }
     });
-    match sts::service::serve(config, engines::fake(), log, listening, None) {
+    match sts::service::serve(config, engines, log, listening, None) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");

@@ -6,7 +6,7 @@ use actix::Message;
 use serde::Serialize;
 use sts_protocol::Stage;
 
-use super::EngineFactory;
+use super::EngineSource;
 use super::figures::Latencies;
 
 /// Most workers that a stage may be given.
@@ -39,13 +39,14 @@ pub enum CommandError {
     Gone,
 }
 
-/// Replaces every worker; answered once all new ones are warm.
+/// Replaces every worker; answered once all new ones are warm. A stage that has gone over to another device comes back
+/// to its first one, if that is there.
 pub struct Restart<I, O> {
     /// How.
     pub mode: RestartMode,
     /// What new workers are built by from now on; as before when there is none. It is dropped again when the first
     /// worker that it builds cannot start.
-    pub factory: Option<EngineFactory<I, O>>,
+    pub source: Option<EngineSource<I, O>>,
 }
 
 impl<I, O> Message for Restart<I, O> {
@@ -114,6 +115,8 @@ pub struct StageObservation {
     pub workers: Vec<WorkerObservation>,
     /// Threads that are stuck and were left behind.
     pub abandoned_threads: usize,
+    /// The device that was chosen stays away, and new engines are built on the other one.
+    pub failed_over: bool,
     /// Workers lost since the start, by reason.
     pub restarts: BTreeMap<&'static str, u64>,
     /// Why the last worker was lost or could not start; gone once another is ready.

@@ -6,6 +6,7 @@
 //! | `queue.rs` | the queue between streams and workers |
 //! | `ticket.rs` | the promise behind a job |
 //! | `worker.rs` | the thread that owns an engine |
+//! | `source.rs` | what builds engines, and what does when their device stays away |
 //! | `seat.rs` | what supervisor and thread share |
 //! | `post.rs`, `supervisor.rs` | places for workers, and the actor that keeps them filled |
 //! | `commands.rs`, `rollout.rs` | what an operator can ask for, and how it is done |
@@ -17,6 +18,7 @@ mod post;
 mod queue;
 mod rollout;
 mod seat;
+mod source;
 mod state;
 mod supervisor;
 mod ticket;
@@ -33,6 +35,7 @@ pub use commands::{
 };
 pub use figures::{Latencies, Spread};
 pub use queue::{Batch, FairQueue, Full, Place};
+pub use source::{EngineSource, Fallback};
 pub use state::StageState;
 pub use supervisor::{StageSupervisor, start};
 pub use ticket::{Cancellation, Reply, StageReport, Ticket};

@@ -18,6 +18,8 @@ pub(super) struct Post<O> {
     pub(super) status: Status,
     pub(super) since: Instant,
     pub(super) backoff: Duration,
+    /// Its worker's engine is on the device that is left when the first one stays away.
+    pub(super) on_fallback: bool,
 }
 
 /// What is going on at a post.
@@ -54,6 +56,7 @@ impl<O> Post<O> {
             status: Status::Waiting,
             since: Instant::now(),
             backoff: FIRST_BACKOFF,
+            on_fallback: false,
         }
     }
 

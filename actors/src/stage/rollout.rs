@@ -6,11 +6,11 @@ use std::time::Instant;
 use actix::{Context, Handler, MessageResult, ResponseFuture};
 use tokio::sync::oneshot;
 
-use super::EngineFactory;
 use super::commands::{
     CommandError, MAX_WORKERS, Observe, Restart, RestartMode, Restarted, Scale, Scaled, SetPaused, StageObservation,
 };
 use super::post::{Post, Status};
+use super::source::{EngineSource, Failover};
 use super::supervisor::StageSupervisor;
 use crate::events::LifecycleEvent;
 
@@ -26,7 +26,9 @@ pub(super) struct Rollout<I, O> {
     replaced: usize,
     began: Instant,
     /// To go back to when the new one builds nothing.
-    former_factory: Option<EngineFactory<I, O>>,
+    former_source: Option<EngineSource<I, O>>,
+    /// The same: whether the stage had gone over to the other device.
+    former_failover: Failover,
     done: oneshot::Sender<Result<Restarted, CommandError>>,
 }
 
@@ -37,7 +39,9 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
         done: oneshot::Sender<Result<Restarted, CommandError>>,
         context: &mut Context<Self>,
     ) {
-        let former_factory = restart.factory.map(|factory| std::mem::replace(&mut self.factory, factory));
+        let former_source = restart.source.map(|source| std::mem::replace(&mut self.source, source));
+        // Whoever restarts a stage wants it on its first device again.
+        let former_failover = std::mem::take(&mut self.failover);
         let live: VecDeque<u64> =
             self.posts.iter().filter(|post| post.status == Status::Ready).map(|post| post.worker).collect();
         let mut rollout = Rollout {
@@ -47,7 +51,8 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
             outgoing: None,
             replaced: 0,
             began: Instant::now(),
-            former_factory,
+            former_source,
+            former_failover,
             done,
         };
         if restart.mode == RestartMode::All {
@@ -88,6 +93,9 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
             let (mode, replaced) = (rollout.mode, rollout.replaced);
             let took = rollout.began.elapsed();
             self.events.publish(LifecycleEvent::StageRestarted { stage: self.config.stage, replaced, took });
+            if rollout.former_failover.engaged && !self.failover.engaged {
+                self.events.publish(LifecycleEvent::StageFailedBack { stage: self.config.stage });
+            }
             // Whoever asked may have gone.
             let took_ms = took.as_secs_f64() * 1000.0;
             let _ = rollout.done.send(Ok(Restarted { mode, replaced, took_ms }));
@@ -120,9 +128,10 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
             self.rollout = Some(rollout);
             return false;
         }
-        if let Some(former) = rollout.former_factory {
-            self.factory = former;
+        if let Some(former) = rollout.former_source {
+            self.source = former;
         }
+        self.failover = rollout.former_failover;
         let _ = rollout.done.send(Err(CommandError::CannotStart(error.to_owned())));
         let spare = rollout.outgoing.is_some();
         if spare && let Some(index) = self.post_of(worker) {
@@ -140,7 +149,7 @@ impl<I: Send + 'static, O: Send + 'static> Handler<Restart<I, O>> for StageSuper
 
     fn handle(&mut self, restart: Restart<I, O>, context: &mut Self::Context) -> Self::Result {
         // A worker that is just starting is of the old kind, and could not be told from the new ones later.
-        let of_old_kind = |post: &Post<O>| restart.factory.is_some() && post.status == Status::Starting;
+        let of_old_kind = |post: &Post<O>| restart.source.is_some() && post.status == Status::Starting;
         if self.rollout.is_some() || self.posts.iter().any(of_old_kind) {
             let stage = self.config.stage;
             return Box::pin(async move { Err(CommandError::Busy(stage)) });
@@ -219,6 +228,7 @@ impl<I: Send + 'static, O: Send + 'static> Handler<Observe> for StageSupervisor<
             workers_ready: self.state.ready_workers(),
             workers: self.posts.iter().map(Post::observe).collect(),
             abandoned_threads: self.state.abandoned_threads(),
+            failed_over: self.failover.engaged,
             restarts: self.lost.clone(),
             last_error: self.state.last_error(),
             latencies: self.state.figures.latencies(),

@@ -1,6 +1,6 @@
 //! What can be read of a stage from any thread.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::figures::Figures;
@@ -10,6 +10,7 @@ use super::figures::Figures;
 pub struct StageState {
     ready_workers: AtomicUsize,
     abandoned_threads: AtomicUsize,
+    batches: AtomicU64,
     engine_name: Mutex<String>,
     last_error: Mutex<Option<String>>,
     pub(super) figures: Figures,
@@ -30,6 +31,15 @@ impl StageState {
 
     pub(super) fn set_abandoned_threads(&self, count: usize) {
         self.abandoned_threads.store(count, Ordering::Release);
+    }
+
+    /// Batches that workers have got through.
+    pub(super) fn batches(&self) -> u64 {
+        self.batches.load(Ordering::Acquire)
+    }
+
+    pub(super) fn count_batch(&self) {
+        self.batches.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(super) fn engine_name(&self) -> String {

@@ -10,9 +10,10 @@ use sts_protocol::ErrorCode;
 use super::post::{Post, Status};
 use super::rollout::Rollout;
 use super::seat::Seat;
+use super::source::{EngineSource, Failover, Loss};
 use super::state::StageState;
 use super::worker::{Exit, Worker};
-use super::{EngineFactory, FairQueue, Job, StageConfig, StageFailure, StageHandle};
+use super::{FairQueue, Job, StageConfig, StageFailure, StageHandle};
 use crate::events::{EventSender, LifecycleEvent};
 
 const TICK: Duration = Duration::from_millis(100);
@@ -28,7 +29,8 @@ pub struct StageSupervisor<I, O> {
     pub(super) config: StageConfig,
     pub(super) queue: Arc<FairQueue<Job<I, O>>>,
     pub(super) state: Arc<StageState>,
-    pub(super) factory: EngineFactory<I, O>,
+    pub(super) source: EngineSource<I, O>,
+    pub(super) failover: Failover,
     pub(super) events: EventSender,
     pub(super) posts: Vec<Post<O>>,
     pub(super) workers_wanted: usize,
@@ -44,7 +46,7 @@ pub struct StageSupervisor<I, O> {
 /// Starts a stage; its workers build their engines in the background.
 pub fn start<I: Send + 'static, O: Send + 'static>(
     config: StageConfig,
-    factory: EngineFactory<I, O>,
+    source: impl Into<EngineSource<I, O>>,
     events: EventSender,
 ) -> (StageHandle<I, O>, Addr<StageSupervisor<I, O>>) {
     let queue = Arc::new(FairQueue::new(config.queue_capacity));
@@ -55,7 +57,8 @@ pub fn start<I: Send + 'static, O: Send + 'static>(
         config,
         queue,
         state,
-        factory,
+        source: source.into(),
+        failover: Failover::default(),
         events,
         posts: Vec::new(),
         rollout: None,
@@ -97,13 +100,19 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
         (post.worker, post.seat) = (id, Arc::clone(&seat));
         post.set(Status::Starting);
 
-        let worker = Worker {
+        let mut worker = Worker {
             config: self.config.clone(),
             queue: Arc::clone(&self.queue),
             state: Arc::clone(&self.state),
             seat,
-            factory: Arc::clone(&self.factory),
+            factory: Arc::clone(&self.source.factory),
         };
+        let fallback = self.source.fallback.as_ref().filter(|_| self.failover.engaged);
+        post.on_fallback = fallback.is_some();
+        if let Some(fallback) = fallback {
+            worker.factory = Arc::clone(&fallback.factory);
+            worker.config.max_batch = fallback.max_batch;
+        }
         let supervisor = context.address();
         let name = format!("{}-{id}", self.config.stage.as_str());
         let spawned = std::thread::Builder::new().name(name).spawn(move || {
@@ -189,6 +198,9 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
         if status == Status::Starting && self.fail_rollout(worker, error) {
             return;
         }
+        if status == Status::Starting {
+            self.blame_device(index, true, error);
+        }
         if status == Status::Leaving {
             self.posts.remove(index);
         } else {
@@ -203,6 +215,16 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
         self.events.publish(LifecycleEvent::WorkerLost { stage: self.config.stage, reason, error });
     }
 
+    /// Goes over to the other device when this loss shows that the first one stays away.
+    fn blame_device(&mut self, index: usize, while_starting: bool, error: &str) {
+        let Some(fallback) = self.source.fallback.as_ref().filter(|_| !self.posts[index].on_fallback) else { return };
+        let loss = Loss { while_starting, error, batches: self.state.batches() };
+        if self.failover.note(loss, fallback.is_device_fault) {
+            let (stage, error) = (self.config.stage, error.to_owned());
+            self.events.publish(LifecycleEvent::StageFailedOver { stage, error });
+        }
+    }
+
     /// Notes that a post has lost its worker by a fault.
     fn lose(&mut self, index: usize, reason: &'static str, error: String, context: &mut Context<Self>) {
         let worker = self.posts[index].worker;
@@ -210,6 +232,7 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
         if reason == "cannot_start" && self.fail_rollout(worker, &error) {
             return;
         }
+        self.blame_device(index, reason == "cannot_start", &error);
         match self.posts[index].status {
             Status::Leaving => drop(self.posts.remove(index)),
             Status::Changing => drop(self.employ(index, context)),

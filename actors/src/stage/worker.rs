@@ -103,6 +103,7 @@ impl<I, O> Worker<I, O> {
                 }
                 if poisoned.is_none() {
                     self.seat.has_done_a_batch();
+                    self.state.count_batch();
                 }
                 poisoned.map_or(Ok(()), |reason| Err(Exit::Poisoned(reason)))
             }
