@@ -133,6 +133,27 @@ async fn foreign_pages_are_not_let_in() {
 }
 
 #[tokio::test]
+async fn a_name_that_was_made_to_point_here_is_told_nothing_without_a_token() {
+    let (open, closed) = (Service::fake(&[]), Service::fake(&[TOKEN]));
+    let ask = async |service: &Service, path: &str, host: &str| {
+        let request = reqwest::Client::new().get(format!("http://{}{path}", service.operators));
+        request
+            .header("host", host)
+            .bearer_auth("an-operators-secret")
+            .send()
+            .await
+            .expect("an answer")
+            .status()
+            .as_u16()
+    };
+    for path in ["/", "/api/v1/service"] {
+        assert_eq!(ask(&open, path, "evil.example:8001").await, 401, "{path}");
+        assert_eq!(ask(&open, path, "localhost:8001").await, 200, "{path}");
+        assert_eq!(ask(&closed, path, "ops.example").await, 200, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn there_is_a_bound_on_feeds_and_places_are_given_back() {
     let service = Service::fake(&[]);
     let mut feeds = Vec::new();

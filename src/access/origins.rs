@@ -50,6 +50,12 @@ impl Origins {
         own.is_some() && own == host && (asks_for_token || own.is_some_and(is_unforgeable))
     }
 
+    /// Whether a request with this `Host` may be one of a page whose name was made to point here. A browser sends no
+    /// `Origin` when such a page reads from what it takes for its own site.
+    pub fn may_be_forged(host: Option<&str>) -> bool {
+        host.is_some_and(|host| !is_unforgeable(host))
+    }
+
     /// The CORS headers for pages of these origins; none for others.
     pub fn layer(&self) -> CorsLayer {
         let origins = self.clone();
@@ -98,6 +104,10 @@ mod tests {
         let (origin, host) = (Some("http://evil.example:8000"), Some("evil.example:8000"));
         assert!(!Origins::default().allow(origin, host, false));
         assert!(Origins::default().allow(origin, host, true));
+        assert!(Origins::may_be_forged(host) && Origins::may_be_forged(Some("")));
+        for own in [None, Some("127.0.0.1:8001"), Some("[::1]:8001"), Some("localhost")] {
+            assert!(!Origins::may_be_forged(own), "{own:?}");
+        }
     }
 
     #[test]

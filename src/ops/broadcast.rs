@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use actix::MailboxError;
 use bytestring::ByteString;
 use serde::Serialize;
+use sts_actors::gpu::GpuObservation;
 use sts_actors::stage::StageObservation;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::MissedTickBehavior;
@@ -24,6 +25,8 @@ struct Snapshot {
     timestamp: u64,
     service: service::State,
     stages: Vec<StageObservation>,
+    /// Empty without a GPU.
+    gpus: Vec<GpuObservation>,
 }
 
 impl Snapshot {
@@ -33,6 +36,7 @@ impl Snapshot {
             timestamp: since_epoch.as_millis() as u64,
             service: service::observe(plane).await?,
             stages: stages::observe_all(plane).await?,
+            gpus: plane.gpus.observe(),
         })
     }
 }
@@ -90,5 +94,31 @@ impl Broadcast {
                 Err(_) => return,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_slow_misses_pictures_and_costs_no_memory() {
+        let broadcast = Broadcast::new();
+        let mut slow = broadcast.subscribe();
+        for number in 0..1_000 {
+            broadcast.latest.send_replace(Some(number.to_string().into()));
+        }
+        assert!(slow.has_changed().expect("the broadcast is there"));
+        assert_eq!(slow.borrow_and_update().as_deref(), Some("999"));
+        assert!(!slow.has_changed().expect("the broadcast is there"));
+    }
+
+    #[test]
+    fn places_are_bounded_and_given_back() {
+        let broadcast = Broadcast::new();
+        let mut places: Vec<_> = (0..MAX_WATCHERS).map(|_| broadcast.place().expect("there is room")).collect();
+        assert!(broadcast.place().is_none());
+        places.pop();
+        assert!(broadcast.place().is_some());
     }
 }

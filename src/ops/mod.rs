@@ -18,17 +18,20 @@ mod page;
 mod service;
 mod stages;
 
+use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::Addr;
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Extensions, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde::Serialize;
+use socket2::SockRef;
 use sts_actors::gpu::GpuBoard;
 use sts_protocol::{ErrorCode, Stage};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use broadcast::Broadcast;
@@ -36,6 +39,9 @@ use broadcast::Broadcast;
 use crate::access::Tokens;
 use crate::gateway::{Backend, GatewayActor};
 use crate::service::{Supervisors, WeightsChoice};
+
+/// How long what was sent may stay unacknowledged.
+const DELIVERY_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the control plane shows and moves.
 #[derive(Clone)]
@@ -111,8 +117,17 @@ pub fn start(address: SocketAddr, plane: Plane) -> std::io::Result<(SocketAddr, 
             }))
     };
     // Signals are the service's own: it drains before it stops anything.
-    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run();
+    let server = HttpServer::new(app).workers(1).disable_signals().on_connect(limit_delivery).listen(listener)?.run();
     let handle = server.handle();
     actix::spawn(server);
     Ok((local, handle))
+}
+
+/// Has the kernel end a connection whose other side takes nothing of what it is sent: a feed that nobody reads would
+/// keep its place for ever.
+fn limit_delivery(connection: &dyn Any, _: &mut Extensions) {
+    if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+        // Where there is no such option the bound on feeds still holds.
+        let _ = SockRef::from(stream).set_tcp_user_timeout(Some(DELIVERY_LIMIT));
+    }
 }

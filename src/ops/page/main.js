@@ -1,10 +1,14 @@
 // The operators' page: what the feed says, shown in place; what operators do, sent to the API.
 
+import { Actors } from './actors.js';
 import { Api } from './api.js';
 import { Connection } from './connection.js';
+import { Events } from './events.js';
 import { Feed } from './feed.js';
+import { Gpus } from './gpus.js';
 import { Service } from './service.js';
 import { Stages } from './stages.js';
+import { Rate, Streams } from './streams.js';
 import { Token } from './token.js';
 
 const token = new Token({
@@ -12,12 +16,15 @@ const token = new Token({
   declined: () => connection.unknown(),
 });
 const api = new Api(() => token.get());
-const parts = { service: new Service(api), stages: new Stages(api) };
-let latest = null;
+const [service, stages, streams] = [new Service(api), new Stages(api), new Streams(api)];
+const [gpus, events, actors] = [new Gpus(), new Events(), new Actors()];
+const rate = new Rate();
+let [latest, rateNow] = [null, null];
 
 const feed = new Feed(() => token.get(), {
   picture(snapshot) {
     latest = snapshot;
+    if (snapshot.streams) rateNow = rate.note(snapshot.streams.streams, performance.now() / 1000);
     token.accepted();
     connection.live();
     show();
@@ -34,8 +41,12 @@ const connection = new Connection((state) => {
 function show() {
   // Nobody looks: what has come meanwhile is drawn once, when somebody does.
   if (document.hidden || !latest) return;
-  parts.service.show(latest.service, latest.streams, null);
-  parts.stages.show(latest.stages);
+  if (latest.service) service.show(latest.service, latest.streams?.streams, rateNow);
+  if (latest.stages) stages.show(latest.stages);
+  streams.show(latest.streams);
+  events.show(latest.events);
+  gpus.show(latest.gpus);
+  actors.show(latest.actors);
 }
 
 document.addEventListener('visibilitychange', show);

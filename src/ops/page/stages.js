@@ -9,7 +9,7 @@ import { draw } from './sparkline.js';
 const NAMES = { asr: 'Recognition', translation: 'Translation', tts: 'Synthesis' };
 const LOSSES = { panic: 'panicked', poisoned: 'poisoned', stuck: 'stuck', cannot_start: 'could not start' };
 /** Seconds of queue depth that are drawn. */
-const HISTORY = 120;
+const HISTORY = 60;
 /** Waiting for so long, ms, is worth a colour. */
 const LONG_WAIT_MS = 2000;
 
@@ -147,7 +147,9 @@ export class Stages {
 function createWorker(number) {
   const node = element('li');
   const [id, status, busy] = [element('b', `#${number}`), element('span'), element('span', '', { class: 'busy' })];
-  node.append(id, ' ', status, ' ', busy);
+  const who = element('span');
+  who.append(id, ' ', status);
+  node.append(who, busy);
   return { node, status, busy };
 }
 
@@ -155,6 +157,7 @@ const WORKER_KINDS = { ready: 'ok', starting: 'busy', waiting: 'warn', retiring:
 
 function updateWorker({ node, status, busy }, worker) {
   node.dataset.kind = WORKER_KINDS[worker.status] ?? 'unknown';
-  setText(status, worker.status === 'ready' ? 'ready' : `${worker.status} ${duration(worker.status_ms)}`);
-  setText(busy, worker.busy_ms === undefined ? `${count(worker.batches)} batches` : `at work ${duration(worker.busy_ms)}`);
+  setText(status, worker.status);
+  setText(busy, worker.status === 'starting' || worker.status === 'waiting' ? duration(worker.status_ms)
+    : worker.busy_ms === undefined ? `${count(worker.batches)} batches` : `busy ${duration(worker.busy_ms)}`);
 }
