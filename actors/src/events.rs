@@ -1,9 +1,12 @@
 //! What happens to streams, fragments and stages, told once and heard by everyone who counts, logs or watches.
 
+mod description;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, Recipient};
+use serde::Serialize;
 use sts_protocol::{ErrorCode, FragmentStatus, Severity, Stage};
 
 use crate::gpu::GpuReading;
@@ -206,7 +209,70 @@ pub enum LifecycleEvent {
     },
 }
 
+/// What an event is about. Events of different kinds come at very different rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventKind {
+    /// A fragment on its way; many a second.
+    Fragment,
+    /// A fragment that was refused or failed; any message of a stranger can cause one.
+    Error,
+    /// A stream's life.
+    Stream,
+    /// A stage and its workers; few, and each matters to an operator.
+    Stage,
+    /// A GPU, found or lost.
+    Gpu,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Fragment, Self::Error, Self::Stream, Self::Stage, Self::Gpu];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fragment => "fragment",
+            Self::Error => "error",
+            Self::Stream => "stream",
+            Self::Stage => "stage",
+            Self::Gpu => "gpu",
+        }
+    }
+}
+
 impl LifecycleEvent {
+    /// What it is about.
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Self::StreamOpened { .. }
+            | Self::StreamAttached { .. }
+            | Self::StreamDetached { .. }
+            | Self::StreamClosed { .. } => EventKind::Stream,
+            Self::FragmentRefused { .. }
+            | Self::GapSkipped { .. }
+            | Self::StageFinished { failure: Some(_), .. }
+            | Self::FragmentProcessed { failure: Some(_), .. } => EventKind::Error,
+            Self::FragmentReceived { .. }
+            | Self::StageFinished { failure: None, .. }
+            | Self::FragmentProcessed { failure: None, .. }
+            | Self::BackpressureChanged { .. } => EventKind::Fragment,
+            Self::WorkerReady { .. }
+            | Self::StageRestarted { .. }
+            | Self::StageScaled { .. }
+            | Self::StagePaused { .. }
+            | Self::StageHopeless { .. }
+            | Self::StageFailedOver { .. }
+            | Self::StageFailedBack { .. }
+            | Self::WorkerLost { .. } => EventKind::Stage,
+            Self::GpuFound { .. }
+            | Self::GpuRead { .. }
+            | Self::GpuLost { .. }
+            | Self::GpusUnreadable { .. }
+            | Self::GpusAbsent { .. } => EventKind::Gpu,
+        }
+    }
+
     /// Hands it on. Most events are as few as the work that is let in and must not be lost; of those that any message
     /// of a stranger can cause, the ones that the receiver has no room for are.
     fn send_to(self, receiver: &Recipient<Self>) {

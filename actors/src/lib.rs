@@ -6,6 +6,7 @@
 //! | [`stage`] | one pool a stage: bounded fair queue, worker threads, supervisor |
 //! | [`job`] | what travels between the two |
 //! | [`events`] | what happened, for whoever counts, logs or watches |
+//! | [`history`] | the subscriber that remembers the last of them |
 //! | [`metrics`] | the subscriber that counts |
 //! | [`gpu`] | what the machine's GPUs are doing |
 //!
@@ -13,6 +14,7 @@
 
 pub mod events;
 pub mod gpu;
+pub mod history;
 pub mod job;
 pub mod metrics;
 pub mod stage;

@@ -25,7 +25,7 @@ pub struct GatewayActor {
     settings: GatewaySettings,
     backend: Backend,
     connections: HashMap<u64, Connection>,
-    streams: HashMap<Arc<str>, Stream>,
+    pub(super) streams: HashMap<Arc<str>, Stream>,
     arbiters: Vec<Arbiter>,
     next_stream: u64,
     draining: bool,
@@ -39,9 +39,9 @@ struct Connection {
     stream: Option<(Arc<str>, u64)>,
 }
 
-struct Stream {
+pub(super) struct Stream {
     key: u64,
-    address: Addr<StreamActor>,
+    pub(super) address: Addr<StreamActor>,
     session_id: String,
     token: Option<TokenId>,
     connection: Option<u64>,

@@ -8,6 +8,7 @@
 //! | `allowance.rs`, `budget.rs`, `quota.rs` | messages a second, bytes between socket and stream, places |
 //! | `callback.rs` | the acknowledgement callback of one message |
 //! | `actor.rs` | the directory of connections and streams, and the way of a message between them |
+//! | `directory.rs` | where operators find streams |
 //! | `outlet.rs` | a socket as a stream sees it |
 //! | `transport.rs` | ending a connection for good, whatever its client does |
 //! | `http.rs` | health and metrics |
@@ -18,6 +19,7 @@ mod allowance;
 mod budget;
 mod callback;
 mod connection;
+mod directory;
 mod http;
 mod listener;
 mod outlet;
@@ -39,6 +41,7 @@ use sts_protocol::VoiceProfiles;
 use tokio::net::TcpListener;
 
 pub use actor::{Census, DrainGateway, GatewayActor, TakeCensus};
+pub use directory::{FindStream, ListStreams, StreamPage};
 pub use listener::TlsFiles;
 
 use listener::SocketLimits;

@@ -1,45 +1,18 @@
 //! The whole picture, taken once a second for all who watch, and never while nobody does.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use actix::MailboxError;
 use bytestring::ByteString;
-use serde::Serialize;
-use sts_actors::gpu::GpuObservation;
-use sts_actors::stage::StageObservation;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::MissedTickBehavior;
 
-use super::{Plane, service, stages};
+use super::{Plane, snapshot};
 
 /// How often the picture is taken.
 const PERIOD: Duration = Duration::from_secs(1);
 /// How many may watch at once, those included who have not shown a token yet.
 const MAX_WATCHERS: usize = 32;
-
-/// Everything that operators see.
-#[derive(Serialize)]
-struct Snapshot {
-    /// Milliseconds since 1970.
-    timestamp: u64,
-    service: service::State,
-    stages: Vec<StageObservation>,
-    /// Empty without a GPU.
-    gpus: Vec<GpuObservation>,
-}
-
-impl Snapshot {
-    async fn take(plane: &Plane, now: SystemTime) -> Result<Self, MailboxError> {
-        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Self {
-            timestamp: since_epoch.as_millis() as u64,
-            service: service::observe(plane).await?,
-            stages: stages::observe_all(plane).await?,
-            gpus: plane.gpus.observe(),
-        })
-    }
-}
 
 /// The latest picture as JSON; `None` before the first.
 pub(super) type Picture = Option<ByteString>;
@@ -86,12 +59,9 @@ impl Broadcast {
                 ticks.reset_immediately();
             }
             ticks.tick().await;
-            let taken = Snapshot::take(&plane, SystemTime::now()).await;
-            match taken.map(|snapshot| serde_json::to_string(&snapshot)) {
-                Ok(Ok(text)) => drop(self.latest.send_replace(Some(text.into()))),
-                Ok(Err(error)) => slog::error!(plane.backend.log, "no picture for operators"; "error" => %error),
-                // The service is ending.
-                Err(_) => return,
+            match serde_json::to_string(&snapshot::take(&plane, SystemTime::now()).await) {
+                Ok(text) => drop(self.latest.send_replace(Some(text.into()))),
+                Err(error) => slog::error!(plane.backend.log, "no picture for operators"; "error" => %error),
             }
         }
     }

@@ -9,14 +9,23 @@
 //! | `page.rs`, `page/` | `/`: the operators' page |
 //! | `service.rs` | `/api/v1/service`: its state, and the drain |
 //! | `stages.rs` | `/api/v1/stages`: their state; restart, reload, scale, pause |
+//! | `streams.rs` | `/api/v1/streams`: their state; drain one |
+//! | `events.rs` | `/api/v1/events`: what happened last |
+//! | `snapshot.rs` | `/api/v1/snapshot`: all of these as one value |
+//! | `input.rs`, `problem.rs` | what is sent, read; and what is said instead of an answer |
 
 mod authentication;
 mod broadcast;
+mod events;
 mod feed;
 mod gpus;
+mod input;
 mod page;
+mod problem;
 mod service;
+mod snapshot;
 mod stages;
+mod streams;
 
 use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
@@ -26,15 +35,16 @@ use std::time::{Duration, Instant};
 use actix::Addr;
 use actix_web::dev::{Extensions, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use serde::Serialize;
+use actix_web::{App, HttpRequest, HttpServer, web};
 use socket2::SockRef;
 use sts_actors::gpu::GpuBoard;
-use sts_protocol::{ErrorCode, Stage};
+use sts_actors::history::EventHistory;
+use sts_protocol::Stage;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use broadcast::Broadcast;
+use problem::Problem;
 
 use crate::access::Tokens;
 use crate::gateway::{Backend, GatewayActor};
@@ -54,6 +64,8 @@ pub struct Plane {
     pub supervisors: Supervisors,
     /// The GPUs' last readings.
     pub gpus: GpuBoard,
+    /// The last events.
+    pub history: Addr<EventHistory>,
     /// What a stage's engines are built from when an operator names other weights.
     pub weights: WeightsChoice,
     /// Who may ask; everybody when empty.
@@ -62,19 +74,6 @@ pub struct Plane {
     pub drain: Arc<Notify>,
     /// When the service started.
     pub started: Instant,
-}
-
-/// What is said instead of an answer.
-#[derive(Debug, Serialize)]
-struct Problem {
-    code: ErrorCode,
-    message: String,
-}
-
-impl Problem {
-    fn response(status: actix_web::http::StatusCode, code: ErrorCode, message: impl Into<String>) -> HttpResponse {
-        HttpResponse::build(status).json(Self { code, message: message.into() })
-    }
 }
 
 /// Logs what an operator does: what, with which stage, from where. Tokens have no names, so the address is who.
@@ -99,7 +98,10 @@ pub fn start(address: SocketAddr, plane: Plane) -> std::io::Result<(SocketAddr, 
             .wrap(from_fn(authentication::check_token))
             .configure(gpus::routes)
             .configure(service::routes)
-            .configure(stages::routes);
+            .configure(stages::routes)
+            .configure(streams::routes)
+            .configure(events::routes)
+            .configure(snapshot::routes);
         App::new()
             .app_data(plane)
             .app_data(broadcast)
@@ -108,13 +110,7 @@ pub fn start(address: SocketAddr, plane: Plane) -> std::io::Result<(SocketAddr, 
             .configure(page::routes)
             .configure(feed::routes)
             .service(api)
-            .default_service(web::to(|| async {
-                Problem::response(
-                    actix_web::http::StatusCode::NOT_FOUND,
-                    ErrorCode::InvalidConfig,
-                    "there is no such path; the API is under /api/v1",
-                )
-            }))
+            .default_service(web::to(problem::no_such_path))
     };
     // Signals are the service's own: it drains before it stops anything.
     let server = HttpServer::new(app).workers(1).disable_signals().on_connect(limit_delivery).listen(listener)?.run();

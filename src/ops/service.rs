@@ -1,11 +1,9 @@
 //! `/api/v1/service`: how the service is, and how to let it come to its end.
 
-use actix::MailboxError;
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use sts_protocol::ErrorCode;
 
+use super::streams::in_time;
 use super::{Plane, Problem, audit};
 use crate::gateway::{Census, TakeCensus};
 
@@ -36,16 +34,14 @@ pub(super) struct State {
     streams: usize,
 }
 
-async fn state(plane: web::Data<Plane>) -> HttpResponse {
-    match observe(&plane).await {
-        Ok(state) => HttpResponse::Ok().json(state),
-        Err(error) => Problem::response(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Internal, error.to_string()),
-    }
+async fn state(plane: web::Data<Plane>) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(observe(&plane).await?))
 }
 
 /// How the service is now.
-pub(super) async fn observe(plane: &Plane) -> Result<State, MailboxError> {
-    Ok(describe(plane, plane.gateway.send(TakeCensus).await?))
+pub(super) async fn observe(plane: &Plane) -> Result<State, Problem> {
+    let census = in_time("the gateway", plane.gateway.send(TakeCensus)).await?;
+    Ok(describe(plane, census))
 }
 
 fn describe(plane: &Plane, census: Census) -> State {

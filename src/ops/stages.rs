@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use actix::{Addr, MailboxError};
+use actix::Addr;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sts_actors::stage::{
-    CommandError, EngineSource, Observe, Restart, RestartMode, Scale, SetPaused, StageObservation, StageSupervisor,
+    EngineSource, Observe, Restart, RestartMode, Restarted, Scale, SetPaused, StageObservation, StageSupervisor,
 };
 use sts_protocol::{ErrorCode, Stage};
 
-use super::{Plane, Problem, audit};
+use super::streams::in_time;
+use super::{Plane, Problem, audit, input};
 use crate::service::StageFactory;
 
 /// The routes.
@@ -46,32 +47,30 @@ macro_rules! with_supervisor {
     };
 }
 
-async fn all(plane: web::Data<Plane>) -> HttpResponse {
-    match observe_all(&plane).await {
-        Ok(stages) => HttpResponse::Ok().json(stages),
-        Err(error) => gone(&error),
-    }
+async fn all(plane: web::Data<Plane>) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(observe(&plane).await?))
 }
 
-/// How each stage is now, in the order in which a fragment meets them.
-pub(super) async fn observe_all(plane: &Plane) -> Result<Vec<StageObservation>, MailboxError> {
+/// How every stage is, in the order a fragment passes them.
+pub(super) async fn observe(plane: &Plane) -> Result<Vec<StageObservation>, Problem> {
     let mut stages = Vec::new();
     for stage in Stage::ALL {
-        stages.push(with_supervisor!(plane, stage, |supervisor| supervisor.send(Observe).await)?);
+        stages.push(observe_one(plane, stage).await?);
     }
     Ok(stages)
 }
 
-async fn one(plane: web::Data<Plane>, name: web::Path<String>) -> HttpResponse {
-    let Some(stage) = find(&name) else { return unknown(&name) };
-    match with_supervisor!(plane, stage, |supervisor| supervisor.send(Observe).await) {
-        Ok(observation) => HttpResponse::Ok().json(observation),
-        Err(error) => gone(&error),
-    }
+async fn observe_one(plane: &Plane, stage: Stage) -> Result<StageObservation, Problem> {
+    with_supervisor!(plane, stage, |supervisor| in_time("the stage", supervisor.send(Observe)).await)
+}
+
+async fn one(plane: web::Data<Plane>, name: web::Path<String>) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(observe_one(&plane, find(&name)?).await?))
 }
 
 /// `?mode=rolling` (the default) or `?mode=all`.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RestartQuery {
     #[serde(default)]
     mode: Mode,
@@ -94,18 +93,21 @@ impl From<Mode> for RestartMode {
     }
 }
 
-async fn restart(plane: web::Data<Plane>, request: HttpRequest, name: web::Path<String>) -> HttpResponse {
-    let Some(stage) = find(&name) else { return unknown(&name) };
-    let mode = match web::Query::<RestartQuery>::from_query(request.query_string()) {
-        Ok(query) => query.mode.into(),
-        Err(_) => return bad("`mode` must be rolling or all"),
-    };
+async fn restart(
+    plane: web::Data<Plane>,
+    request: HttpRequest,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let stage = find(&name)?;
+    let mode = input::query::<RestartQuery>(&request)?.mode.into();
     audit(&plane, &request, "restart", Some(stage), &format!("{mode:?}"));
-    with_supervisor!(plane, stage, |supervisor| replace(supervisor, mode, None).await)
+    let restarted = with_supervisor!(plane, stage, |supervisor| replace(supervisor, mode, None).await)?;
+    Ok(HttpResponse::Ok().json(restarted))
 }
 
-/// Where other weights are; without it, the same are read anew.
+/// Where other weights are; for the same, a restart reads them anew.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Weights {
     path: PathBuf,
 }
@@ -114,40 +116,35 @@ async fn reload(
     plane: web::Data<Plane>,
     request: HttpRequest,
     name: web::Path<String>,
-    weights: Option<web::Json<Weights>>,
-) -> HttpResponse {
-    let Some(stage) = find(&name) else { return unknown(&name) };
-    let Some(web::Json(Weights { path })) = weights else {
-        return bad("the body must be JSON with `path`, a directory of weights; for the same weights, restart");
-    };
+    body: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let stage = find(&name)?;
+    let Weights { path } = input::body(&request, body).await?;
     audit(&plane, &request, "reload", Some(stage), &path.display().to_string());
-    match (plane.weights)(stage, path) {
-        Ok(StageFactory::Asr(source)) => replace(&plane.supervisors.asr, RestartMode::Rolling, Some(source)).await,
-        Ok(StageFactory::Translation(source)) => {
-            replace(&plane.supervisors.translation, RestartMode::Rolling, Some(source)).await
-        }
-        Ok(StageFactory::Tts(source)) => replace(&plane.supervisors.tts, RestartMode::Rolling, Some(source)).await,
-        Err(message) => bad(&message),
-    }
+    let (supervisors, mode) = (&plane.supervisors, RestartMode::Rolling);
+    let restarted = match (plane.weights)(stage, path).map_err(Problem::invalid)? {
+        StageFactory::Asr(source) => replace(&supervisors.asr, mode, Some(source)).await,
+        StageFactory::Translation(source) => replace(&supervisors.translation, mode, Some(source)).await,
+        StageFactory::Tts(source) => replace(&supervisors.tts, mode, Some(source)).await,
+    };
+    Ok(HttpResponse::Ok().json(restarted?))
 }
 
 async fn replace<I, O>(
     supervisor: &Addr<StageSupervisor<I, O>>,
     mode: RestartMode,
     source: Option<EngineSource<I, O>>,
-) -> HttpResponse
+) -> Result<Restarted, Problem>
 where
     I: Send + 'static,
     O: Send + 'static,
 {
-    match supervisor.send(Restart { mode, source }).await {
-        Ok(outcome) => answer(outcome),
-        Err(error) => gone(&error),
-    }
+    Ok(supervisor.send(Restart { mode, source }).await??)
 }
 
 /// How many workers there are to be.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Workers {
     workers: usize,
 }
@@ -156,71 +153,48 @@ async fn scale(
     plane: web::Data<Plane>,
     request: HttpRequest,
     name: web::Path<String>,
-    body: Option<web::Json<Workers>>,
-) -> HttpResponse {
-    let Some(stage) = find(&name) else { return unknown(&name) };
-    let Some(web::Json(Workers { workers })) = body else {
-        return bad("the body must be JSON with `workers`, a number");
-    };
+    body: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let stage = find(&name)?;
+    let Workers { workers } = input::body(&request, body).await?;
     audit(&plane, &request, "scale", Some(stage), &workers.to_string());
-    match with_supervisor!(plane, stage, |supervisor| supervisor.send(Scale(workers)).await) {
-        Ok(outcome) => answer(outcome),
-        Err(error) => gone(&error),
-    }
+    let scaled = with_supervisor!(plane, stage, |supervisor| supervisor.send(Scale(workers)).await)??;
+    Ok(HttpResponse::Ok().json(scaled))
 }
 
-async fn pause(plane: web::Data<Plane>, request: HttpRequest, name: web::Path<String>) -> HttpResponse {
+async fn pause(
+    plane: web::Data<Plane>,
+    request: HttpRequest,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     set_paused(&plane, &request, &name, true).await
 }
 
-async fn resume(plane: web::Data<Plane>, request: HttpRequest, name: web::Path<String>) -> HttpResponse {
+async fn resume(
+    plane: web::Data<Plane>,
+    request: HttpRequest,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
     set_paused(&plane, &request, &name, false).await
 }
 
-async fn set_paused(plane: &Plane, request: &HttpRequest, name: &str, paused: bool) -> HttpResponse {
-    let Some(stage) = find(name) else { return unknown(name) };
+async fn set_paused(plane: &Plane, request: &HttpRequest, name: &str, paused: bool) -> Result<HttpResponse, Problem> {
+    let stage = find(name)?;
     audit(plane, request, if paused { "pause" } else { "resume" }, Some(stage), "");
-    match with_supervisor!(plane, stage, |supervisor| supervisor.send(SetPaused(paused)).await) {
-        Ok(()) => HttpResponse::Ok().json(serde_json::json!({"stage": stage, "paused": paused})),
-        Err(error) => gone(&error),
-    }
+    with_supervisor!(plane, stage, |supervisor| supervisor.send(SetPaused(paused)).await)?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({"stage": stage, "paused": paused})))
 }
 
 /// The stage of this name; `translate` is taken for `translation` too.
-fn find(name: &str) -> Option<Stage> {
+fn find(name: &str) -> Result<Stage, Problem> {
     match name {
-        "asr" => Some(Stage::Asr),
-        "translate" | "translation" => Some(Stage::Translation),
-        "tts" => Some(Stage::Tts),
-        _ => None,
-    }
-}
-
-fn unknown(name: &str) -> HttpResponse {
-    let shown: String = name.chars().take(64).collect();
-    let message = format!("there is no stage '{shown}'; these are: asr, translate, tts");
-    Problem::response(StatusCode::NOT_FOUND, ErrorCode::InvalidConfig, message)
-}
-
-fn answer<T: Serialize>(outcome: Result<T, CommandError>) -> HttpResponse {
-    match outcome {
-        Ok(report) => HttpResponse::Ok().json(report),
-        Err(error) => {
-            let (status, code) = match error {
-                CommandError::Busy(_) => (StatusCode::CONFLICT, ErrorCode::ServiceOverloaded),
-                CommandError::Workers(_) => (StatusCode::BAD_REQUEST, ErrorCode::InvalidConfig),
-                CommandError::CannotStart(_) => (StatusCode::BAD_GATEWAY, ErrorCode::StageUnavailable),
-                CommandError::Gone => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::ServiceOverloaded),
-            };
-            Problem::response(status, code, error.to_string())
+        "asr" => Ok(Stage::Asr),
+        "translate" | "translation" => Ok(Stage::Translation),
+        "tts" => Ok(Stage::Tts),
+        _ => {
+            let shown: String = name.chars().take(64).collect();
+            let message = format!("there is no stage '{shown}'; these are: asr, translate, tts");
+            Err(Problem::new(StatusCode::NOT_FOUND, ErrorCode::InvalidConfig, message))
         }
     }
-}
-
-fn bad(message: &str) -> HttpResponse {
-    Problem::response(StatusCode::BAD_REQUEST, ErrorCode::InvalidConfig, message)
-}
-
-fn gone(error: &MailboxError) -> HttpResponse {
-    Problem::response(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Internal, error.to_string())
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr};
+use actix::{Actor, Addr, Recipient};
 use anyhow::Context as _;
 use axum_server::tls_rustls::RustlsConfig;
 use slog::{Logger, info};
-use sts_actors::events::{EventBus, EventSender};
+use sts_actors::events::{EventBus, EventSender, LifecycleEvent};
 use sts_actors::gpu::{GpuBoard, GpuMonitorActor, GpuMonitorSettings};
+use sts_actors::history::EventHistory;
 use sts_actors::metrics::{Metrics, MetricsActor};
 use sts_actors::stage::{self, StageConfig};
 use sts_actors::stream::Stages;
@@ -85,7 +86,9 @@ pub fn serve(
     let outcome = system.block_on(async move {
         let (drain_asked, hopeless) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
         let last_resort = LastResort { drain: Arc::clone(&drain_asked), hopeless: Arc::clone(&hopeless) };
-        let (backend, supervisors, gpus) = start_backend(&config, &engines, &log, last_resort)?;
+        let history = EventHistory::default().start();
+        let listeners = vec![last_resort.start().recipient(), history.clone().recipient()];
+        let (backend, supervisors, gpus) = start_backend(&config, &engines, &log, listeners)?;
         let log = log.logger;
         let settings = gateway_settings(&config)?;
         let tls = match &config.tls {
@@ -123,6 +126,7 @@ pub fn serve(
             backend,
             supervisors,
             gpus,
+            history,
             weights: Arc::clone(&engines.weights),
             tokens: ops_tokens,
             drain: Arc::clone(&drain_asked),
@@ -245,15 +249,13 @@ fn start_backend(
     config: &Config,
     engines: &Engines,
     log: &Log,
-    last_resort: LastResort,
+    listeners: Vec<Recipient<LifecycleEvent>>,
 ) -> anyhow::Result<(Backend, Supervisors, GpuBoard)> {
     let metrics = Metrics::new()?;
     metrics.register(Box::new(log.dropped.clone()))?;
-    let subscribers = vec![
-        MetricsActor(Arc::clone(&metrics)).start().recipient(),
-        EventLog(log.logger.clone()).start().recipient(),
-        last_resort.start().recipient(),
-    ];
+    let mut subscribers =
+        vec![MetricsActor(Arc::clone(&metrics)).start().recipient(), EventLog(log.logger.clone()).start().recipient()];
+    subscribers.extend(listeners);
     let events = EventBus::start_with(subscribers);
     let voices = VoiceProfiles::parse(&config.voices).map_err(anyhow::Error::msg)?;
     let (stages, supervisors) = start_stages(config, engines, &events);

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, MessageResult};
 use sts_protocol::{EngineNames, FragmentAck, Refusal, ServiceMessage, fragment::QueuedStatus};
 
-use super::messages::{Answer, Attach, Close, Detach, End, Offer, OnReply, Pause, Resume, Tell};
+use super::messages::{Answer, Attach, Close, Detach, Drain, Drained, End, Offer, OnReply, Pause, Resume, Tell};
+use super::observation::ObserveStream;
 use super::outlet::{Connection, Flushed, MAX_BACKLOG, Outlet, Waiting};
 use super::session::{Effect, Session, SessionState};
 use crate::events::EventSender;
@@ -44,6 +45,7 @@ pub type StreamGone = Box<dyn FnOnce() + Send>;
 /// One stream.
 pub struct StreamActor {
     key: u64,
+    opened_at: Instant,
     session: Session,
     stages: Stages,
     events: EventSender,
@@ -66,8 +68,17 @@ impl StreamActor {
         gone: StreamGone,
     ) -> Self {
         let connection = Some(Connection::new(connection.0, connection.1));
-        let cancellation = Cancellation::default();
-        Self { key, session, stages, events, connection, place: None, cancellation, gone: Some(gone) }
+        Self {
+            key,
+            opened_at: Instant::now(),
+            session,
+            stages,
+            events,
+            connection,
+            place: None,
+            cancellation: Cancellation::default(),
+            gone: Some(gone),
+        }
     }
 
     /// Does what the session wants done, until it wants nothing more.
@@ -266,6 +277,25 @@ impl Handler<End> for StreamActor {
     fn handle(&mut self, _: End, context: &mut Self::Context) {
         let done = self.session.end(Instant::now());
         self.answer(done, context);
+    }
+}
+
+impl Handler<Drain> for StreamActor {
+    type Result = MessageResult<Drain>;
+
+    fn handle(&mut self, _: Drain, context: &mut Self::Context) -> Self::Result {
+        let in_flight = self.session.in_flight();
+        let ended = self.session.end(Instant::now());
+        self.perform(context);
+        MessageResult(ended.map(|()| Drained { in_flight }))
+    }
+}
+
+impl Handler<ObserveStream> for StreamActor {
+    type Result = MessageResult<ObserveStream>;
+
+    fn handle(&mut self, _: ObserveStream, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.session.observe(self.opened_at, Instant::now()))
     }
 }
 

@@ -29,6 +29,18 @@ pub struct Pause;
 #[rtype(result = "()")]
 pub struct Resume;
 
+/// An operator wants the stream to finish what it has accepted, deliver it, and end.
+#[derive(Message)]
+#[rtype(result = "Result<Drained, Refusal>")]
+pub struct Drain;
+
+/// What a drain found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Fragments that were accepted and are yet to be answered.
+    pub in_flight: usize,
+}
+
 /// `stream:end`, from the worker or from a service that drains.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -3,6 +3,7 @@
 mod admission;
 mod delivery;
 mod life;
+mod observed;
 mod pipeline;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,6 +15,7 @@ use sts_protocol::{
 };
 
 use super::given_up::GivenUp;
+use super::observation::Recent;
 use super::outcome::Outcome;
 use super::reorder::Reorder;
 use super::replay::Replay;
@@ -95,6 +97,8 @@ pub struct Session {
     /// Since when it has no connection.
     detached_at: Option<Instant>,
     ending_since: Option<Instant>,
+    /// `stream:ready` was handed to a connection.
+    ready_sent: bool,
     /// Everything accepted is answered, and the statistics stand.
     completed: bool,
     /// When `stream:complete` was handed to the present connection.
@@ -108,6 +112,9 @@ pub struct Session {
     /// The worker was told of a level, on this connection or an earlier one.
     level_told: bool,
     statistics: Statistics,
+    /// Fragments taken.
+    received: u64,
+    recent: Recent,
     effects: Vec<Effect>,
 }
 
@@ -128,6 +135,7 @@ impl Session {
             state: SessionState::Active,
             detached_at: None,
             ending_since: None,
+            ready_sent: false,
             completed: false,
             complete_sent_at: None,
             tracked: BTreeMap::new(),
@@ -137,6 +145,8 @@ impl Session {
             level: Severity::Low,
             level_told: false,
             statistics: Statistics::default(),
+            received: 0,
+            recent: Recent::default(),
             effects: vec![Effect::Publish(opened)],
         }
     }

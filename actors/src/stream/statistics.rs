@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use sts_protocol::{FragmentError, FragmentStatus, StreamComplete};
 
+use super::observation::FragmentCounts;
+
 /// Running totals of a stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Statistics {
     success: u64,
     partial: u64,
     failed: u64,
+    skipped: u64,
     processing: Duration,
     errors: BTreeMap<String, BTreeMap<String, u64>>,
 }
@@ -28,6 +31,17 @@ impl Statistics {
             let by_code = self.errors.entry(error.stage.as_str().to_owned()).or_default();
             *by_code.entry(error.code.as_str().to_owned()).or_default() += 1;
         }
+    }
+
+    /// Counts sequence numbers that were given up.
+    pub fn skip(&mut self, count: usize) {
+        self.skipped += count as u64;
+    }
+
+    /// How many fared how. What was received is counted elsewhere.
+    pub fn counts(&self) -> FragmentCounts {
+        let Self { success, partial, failed, skipped, .. } = *self;
+        FragmentCounts { received: 0, success, partial, failed, skipped }
     }
 
     /// The `stream:complete` event.

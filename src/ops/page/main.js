@@ -41,6 +41,7 @@ const connection = new Connection((state) => {
 function show() {
   // Nobody looks: what has come meanwhile is drawn once, when somebody does.
   if (document.hidden || !latest) return;
+  // What did not answer in time is absent from the picture.
   if (latest.service) service.show(latest.service, latest.streams?.streams, rateNow);
   if (latest.stages) stages.show(latest.stages);
   streams.show(latest.streams);

@@ -20,6 +20,7 @@ impl Session {
         }
         let accepted = self.admit(fragment, recogniser_has_room, now);
         if let Err(refusal) = &accepted {
+            self.recent.note_error(now, refusal.code, None, &refusal.message);
             let stream_id = Arc::clone(&self.identity.stream_id);
             self.effects.push(Effect::Publish(LifecycleEvent::FragmentRefused { stream_id, code: refusal.code }));
         }
@@ -102,6 +103,7 @@ impl Session {
             timings: StageTimings::default(),
             finished: false,
         };
+        self.received += 1;
         self.reorder.note(number);
         self.tracked.insert(number, tracked);
         self.by_fragment_id.insert(Arc::clone(&fragment_id), number);

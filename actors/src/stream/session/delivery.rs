@@ -23,6 +23,7 @@ impl Session {
     }
 
     pub(super) fn fail(&mut self, number: u64, stage: Stage, failure: StageFailure, now: Instant) {
+        self.recent.note_error(now, failure.code, Some(stage), &failure.message);
         let error =
             FragmentError { stage, code: failure.code, message: failure.message, retryable: failure.code.retryable() };
         self.finish(number, FragmentStatus::Failed, None, Some(error), now);
@@ -77,6 +78,7 @@ impl Session {
         self.give_up(&skipped);
         outcome.skipped = skipped;
         self.statistics.record(outcome.status, outcome.processing, outcome.error.as_ref());
+        self.recent.note(outcome.processing, &outcome.timings);
         let (status, processing) = (outcome.status, outcome.processing);
         let failure = outcome.error.as_ref().map(|error| (error.stage, error.code));
         let fragment_id: Arc<str> = outcome.fragment_id.as_str().into();
@@ -99,6 +101,7 @@ impl Session {
     fn give_up(&mut self, skipped: &[u64]) {
         let (Some(&first), Some(&last)) = (skipped.first(), skipped.last()) else { return };
         self.given_up.add(first, last);
+        self.statistics.skip(skipped.len());
         let stream_id = Arc::clone(&self.identity.stream_id);
         self.effects.push(Effect::Publish(LifecycleEvent::GapSkipped { stream_id, count: skipped.len() }));
     }

@@ -78,6 +78,7 @@ impl Session {
         match message {
             ServiceMessage::Processed(processed) => self.result_was_sent(processed.sequence_number),
             ServiceMessage::Complete(_) => self.complete_sent_at = Some(now),
+            ServiceMessage::Ready(_) => self.ready_sent = true,
             _ => {}
         }
     }

@@ -1,5 +1,6 @@
 //! An operator at the control plane of a running service, while a worker's fragments pass through it.
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::time::Duration;
@@ -46,7 +47,12 @@ async fn open(service: &Service, stream: &str) -> Worker {
 
 /// 100 ms in which the fake recogniser hears "words 1" after 1 ms.
 fn fragment(stream: &str, number: usize) -> Value {
-    messages::fragment(stream, number, &audio(100, 1, 1))
+    ordered(stream, number, 1, 1)
+}
+
+/// 100 ms with an order to the fakes.
+fn ordered(stream: &str, number: usize, order: i16, parameter: i16) -> Value {
+    messages::fragment(stream, number, &audio(100, order, parameter))
 }
 
 #[tokio::test]
@@ -167,11 +173,123 @@ async fn wrong_commands_are_explained() {
         (400, "INVALID_CONFIG", operator.post("/stages/asr/restart?mode=gently").await),
         (400, "INVALID_CONFIG", operator.put("/stages/asr/workers", &json!({"workers": 0})).await),
         (400, "INVALID_CONFIG", operator.put("/stages/asr/workers", &json!({"workers": "two"})).await),
-        (400, "INVALID_CONFIG", operator.post("/stages/asr/reload").await),
+        (415, "INVALID_CONFIG", operator.post("/stages/asr/reload").await),
     ] {
         assert_eq!((got, &problem["code"]), (status, &json!(code)), "{problem}");
         assert!(problem["message"].as_str().is_some_and(|message| !message.is_empty()));
     }
     let (_, service) = operator.get("/service").await;
     assert_eq!((&service["state"], &service["streams"]), (&json!("ready"), &json!(0)), "{service}");
+}
+
+#[tokio::test]
+async fn a_stream_is_seen_and_drained() {
+    let gate = tempfile::tempdir().expect("a folder");
+    let gate = gate.path().join("gate");
+    let service = Service::fake(&[("FAKE_GATE", gate.to_str().expect("UTF-8"))]);
+    let operator = Operator::of(&service);
+    let worker = open(&service, "s/1?&%").await;
+    let path = "/streams/s%2F1%3F&%25";
+    worker.emit("fragment:data", &fragment("s/1?&%", 0)).await;
+    assert_eq!(worker.next("fragment:processed").await["status"], "success");
+    worker.emit("fragment:data", &ordered("s/1?&%", 1, 3, 0)).await;
+    assert_eq!(worker.next("fragment:processed").await["status"], "failed");
+    worker.emit("fragment:data", &ordered("s/1?&%", 2, 5, 7)).await;
+    worker.next("fragment:ack").await;
+
+    let (status, seen) = operator.get(path).await;
+    assert_eq!(status, 200, "{seen}");
+    let expected = json!({"stream_id": "s/1?&%", "state": "active", "attached": true, "source_language": "en",
+        "target_language": "es", "voice_profile": "spanish_male_1", "in_flight": 1, "level": "low", "unsent": 0,
+        "fragments": {"received": 3, "success": 1, "partial": 0, "failed": 1, "skipped": 0}});
+    for (field, value) in expected.as_object().expect("it is one") {
+        assert_eq!(&seen[field], value, "{field} in {seen}");
+    }
+    assert_eq!(seen["processing_ms"]["recent"].as_array().map(Vec::len), Some(2), "{seen}");
+    assert_eq!((&seen["last_error"]["stage"], &seen["last_error"]["code"]), (&json!("asr"), &json!("INTERNAL")));
+    assert!(seen["stage_ms"]["asr"].is_f64() && seen["last_error"]["ms_ago"].is_f64(), "{seen}");
+
+    let (status, drained) = operator.post(&format!("{path}/drain")).await;
+    assert_eq!((status, drained), (202, json!({"stream_id": "s/1?&%", "state": "ending", "in_flight": 1})));
+    assert_eq!(operator.get(path).await.1["state"], "ending");
+    worker.emit("fragment:data", &fragment("s/1?&%", 3)).await;
+    assert_eq!(worker.next("error").await["code"], "STREAM_NOT_FOUND");
+    std::fs::write(gate.with_file_name("gate-7"), "").expect("it is opened");
+    assert_eq!(worker.next("fragment:processed").await["sequence_number"], 2);
+    assert_eq!(worker.next("stream:complete").await["total_fragments"], 3);
+    let (status, problem) = operator.post("/streams/another/drain").await;
+    assert_eq!((status, &problem["code"]), (404, &json!("STREAM_NOT_FOUND")), "{problem}");
+}
+
+#[tokio::test]
+async fn streams_come_in_order_and_page_by_page() {
+    let service = Service::fake(&[]);
+    let operator = Operator::of(&service);
+    let mut workers = Vec::new();
+    for name in ["c", "a", "b"] {
+        workers.push(open(&service, name).await);
+    }
+    let ids = |streams: &Value| {
+        let streams = streams["streams"].as_array().expect("a list");
+        streams.iter().map(|stream| stream["stream_id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
+    };
+    let (_, all) = operator.get("/streams").await;
+    assert_eq!(
+        (ids(&all), &all["total"], &all["next"]),
+        (["a", "b", "c"].map(str::to_owned).into(), &json!(3), &Value::Null)
+    );
+    let (_, first) = operator.get("/streams?limit=2").await;
+    assert_eq!((ids(&first), &first["next"]), (["a", "b"].map(str::to_owned).into(), &json!("b")));
+    let (_, rest) = operator.get("/streams?limit=2&after=b").await;
+    assert_eq!((ids(&rest), &rest["next"]), (["c"].map(str::to_owned).into(), &Value::Null));
+}
+
+#[tokio::test]
+async fn events_are_numbered_named_and_told_apart() {
+    let service = Service::fake(&[]);
+    let operator = Operator::of(&service);
+    let worker = open(&service, "eventful").await;
+    worker.emit("fragment:data", &fragment("eventful", 0)).await;
+    worker.next("fragment:processed").await;
+    worker.emit("fragment:data", &ordered("eventful", 1, 3, 0)).await;
+    worker.next("fragment:processed").await;
+    worker.emit("fragment:data", &ordered("eventful", 2, 2, 0)).await;
+    worker.next("fragment:processed").await;
+    let named = |events: &Value, name: &str| {
+        let events = events["events"].as_array().expect("a list");
+        events.iter().find(|event| event["event"] == name).unwrap_or_else(|| panic!("no {name} in {events:?}")).clone()
+    };
+    let (status, all) = operator.get("/events").await;
+    assert_eq!((status, &all["lost"]), (200, &json!(false)), "{all}");
+    let numbers: Vec<_> =
+        all["events"].as_array().expect("a list").iter().map(|event| event["number"].clone()).collect();
+    let expected: Vec<_> = (1..=numbers.len()).map(|number| json!(number)).collect();
+    assert_eq!(numbers, expected, "{all}");
+    let received = named(&all, "fragment_received");
+    assert_eq!((&received["stream_id"], &received["sequence_number"]), (&json!("eventful"), &json!(0)));
+    assert!(received["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{received}");
+    assert!(!all.to_string().contains("words"), "what was said is not told: {all}");
+
+    let (_, stages) = operator.get("/events?kind=stage,error&limit=1000").await;
+    assert_eq!(named(&stages, "worker_lost")["reason"], "panic");
+    assert_eq!(
+        named(&stages, "stage_failed")["error"],
+        json!({"stage": "asr", "code": "INTERNAL", "retryable": false})
+    );
+    assert!(!stages.to_string().contains("fragment_received"), "{stages}");
+    let last = all["last"].as_u64().expect("a number");
+    let (_, later) = operator.get(&format!("/events?after={}&limit=1", last - 1)).await;
+    assert_eq!(later["events"][0]["number"], last, "{later}");
+}
+
+#[tokio::test]
+async fn one_answer_has_the_whole_picture() {
+    let service = Service::fake(&[]);
+    let operator = Operator::of(&service);
+    let _worker = open(&service, "pictured").await;
+    let (status, picture) = operator.get("/snapshot").await;
+    assert_eq!((status, &picture["service"]["state"]), (200, &json!("ready")), "{picture}");
+    assert_eq!(picture["stages"].as_array().map(Vec::len), Some(3), "{picture}");
+    assert_eq!(picture["streams"]["streams"][0]["stream_id"], "pictured", "{picture}");
+    assert!(picture["events"]["events"].to_string().contains("worker_ready"), "{picture}");
 }
