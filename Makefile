@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage bench soak fuzz fuzz-short models build system libtorch test-clients clean
+.PHONY: help demo test lint coverage bench soak soak-faults fuzz fuzz-short models build system libtorch test-clients clean
 
 STS := target/release/sts
 FUZZ_TARGETS ?= message fields audio reorder
@@ -53,6 +53,10 @@ bench: models test-clients ## Quality, latency, memory and start, each beside wh
 soak: build ## 10 000 fragments over 50 connections that break at random; memory is judged
 	@cargo build --release --examples
 	SOAK_FRAGMENTS=10500 cargo test --release --test soak -- --nocapture
+
+soak-faults: build ## Half an hour of faults at random: engines, GPU, connections, an operator; SOAK_SECONDS, SOAK_SEED
+	@cargo build --release --examples
+	SOAK_SECONDS=$${SOAK_SECONDS:-1800} cargo test --release --test soak_faults -- --nocapture
 
 fuzz: ## Fuzz what a stranger can send: FUZZ_SECONDS (600) a target, FUZZ_TARGETS
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked"; exit 1; }

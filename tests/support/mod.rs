@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod messages;
+pub mod operator;
 pub mod polling;
 pub mod raw;
 
