@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint coverage bench soak soak-faults fuzz fuzz-short models build system libtorch test-clients clean
+.PHONY: help demo test lint coverage bench screenshots soak soak-faults fuzz fuzz-short models build system libtorch test-clients clean
 
 STS := target/release/sts
 FUZZ_TARGETS ?= message fields audio reorder
@@ -49,6 +49,11 @@ bench: models test-clients ## Quality, latency, memory and start, each beside wh
 	@cargo build --release --examples
 	tests/interop/.venv/bin/python tests/bench/acks.py
 	tests/interop/.venv/bin/python tests/bench/bench.py
+
+screenshots: build test-clients ## The pictures in docs/operators.md, of the operators' page
+	@cargo build --release --examples
+	command -v pngquant >/dev/null || { echo "pngquant is missing: apt-get install pngquant"; exit 1; }
+	node tests/page/screenshots.mjs
 
 soak: build ## 10 000 fragments over 50 connections that break at random; memory is judged
 	@cargo build --release --examples

@@ -26,6 +26,11 @@ fn every_action_is_confirmed_and_says_what_it_did() {
 }
 
 #[test]
+fn streams_are_sorted_filtered_and_drained_and_their_names_are_text() {
+    play("streams", &[("MAX_MESSAGES_PER_SECOND", "10000")]);
+}
+
+#[test]
 fn the_keyboard_is_enough() {
     play("keyboard", &[]);
 }
@@ -42,5 +47,9 @@ fn a_connection_that_is_gone_is_said_to_be_gone() {
 
 #[test]
 fn it_is_accessible_and_fits_every_screen() {
-    play("looks", &[("MAX_MESSAGES_PER_SECOND", "10000")]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let gpus = folder.path().join("gpus.json");
+    std::fs::write(&gpus, r#"[{"gpu": 0, "utilization_percent": 37}]"#).expect("written");
+    let gpus = gpus.to_str().expect("a path in UTF-8");
+    play("looks", &[("MAX_MESSAGES_PER_SECOND", "10000"), ("FAKE_GPUS", gpus)]);
 }

@@ -5,6 +5,7 @@ import { Tab } from './browser.mjs';
 export default async function actions(browser, operators) {
   const tab = await Tab.open(browser, operators);
   await tab.ready();
+  assert.equal(await tab.visible('#gpus'), false, 'there is no GPU');
   const state = (stage) => `[data-stage="${stage}"] [data-field="state"]`;
 
   await tab.press('asr', 'scale');

@@ -21,15 +21,11 @@ export class Tab {
   /** Complaints that are part of a test, such as those about a connection that it cuts. */
   #expected = [];
 
-  static async open(browser, url, { width = 1280, height = 900, scheme = 'light', reducedMotion = false } = {}) {
+  static async open(browser, url, screen = {}) {
     const tab = new Tab();
     tab.page = await browser.newPage();
     tab.page.setDefaultTimeout(DEADLINE_MS);
-    await tab.page.setViewport({ width, height });
-    await tab.page.emulateMediaFeatures([
-      { name: 'prefers-color-scheme', value: scheme },
-      { name: 'prefers-reduced-motion', value: reducedMotion ? 'reduce' : 'no-preference' },
-    ]);
+    await tab.look(screen);
     tab.page.on('console', (message) => {
       if (['error', 'warn'].includes(message.type())) tab.#complaints.push(message.text());
     });
@@ -43,6 +39,15 @@ export class Tab {
     const answer = await tab.page.goto(url);
     assert.equal(answer.status(), 200);
     return tab;
+  }
+
+  /** Has the page on another screen. */
+  async look({ width = 1280, height = 900, scheme = 'light', reducedMotion = false }) {
+    await this.page.setViewport({ width, height });
+    await this.page.emulateMediaFeatures([
+      { name: 'prefers-color-scheme', value: scheme },
+      { name: 'prefers-reduced-motion', value: reducedMotion ? 'reduce' : 'no-preference' },
+    ]);
   }
 
   expect(...patterns) { this.#expected.push(...patterns); }

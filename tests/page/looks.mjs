@@ -1,5 +1,5 @@
-// Nothing to complain about for axe, in light and in dark, from a phone to a wall; nothing scrolls sideways; text of
-// strangers is text.
+// Nothing to complain about for axe, in light and in dark, from a phone to a wall; nothing scrolls
+// sideways.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,12 +23,13 @@ async function checkWidth(tab, width) {
 }
 
 export default async function looks(browser, operators) {
-  const hostile = '<img/src=x/onerror=document.title=1>';
-  const loads = await Promise.all([Load.start('plain'), Load.start(hostile)]);
+  const loads = await Promise.all([Load.start('short'), Load.start(`long-${'name'.repeat(25)}`)]);
   for (const [width, height] of [[360, 740], [1280, 900], [2560, 1440]]) {
     for (const scheme of ['light', 'dark']) {
       const tab = await Tab.open(browser, operators, { width, height, scheme, reducedMotion: true });
       await tab.ready();
+      await tab.until('#gpu-list', (text) => /GPU 0.*Utilisation\s*37 %/s.test(text));
+      await tab.until('#streams-body', (text) => text.includes('short'));
       await checkWidth(tab, width);
       await checkAccessibility(tab, `${width} px, ${scheme}`);
       await tab.press('tts', 'restart');

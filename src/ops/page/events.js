@@ -30,6 +30,7 @@ const SENTENCES = {
   stage_hopeless: ['bad', (event) => `${stage(event)} has ${event.threads} stuck threads: the service drains`],
   gpu_found: ['ok', (event) => `GPU ${event.gpu} can be read: ${event.name}`],
   gpu_lost: ['bad', (event) => `GPU ${event.gpu} cannot be read: ${why(event)}`],
+  gpus_absent: ['quiet', (event) => `No GPU is watched: ${event.reason}`],
   gpus_unreadable: ['bad', (event) => `No GPU can be read: ${why(event)}`],
 };
 

@@ -24,6 +24,7 @@ let [latest, rateNow] = [null, null];
 const feed = new Feed(() => token.get(), {
   picture(snapshot) {
     latest = snapshot;
+    if (snapshot.stages) stages.note(snapshot.stages);
     if (snapshot.streams) rateNow = rate.note(snapshot.streams.streams, performance.now() / 1000);
     token.accepted();
     connection.live();

@@ -31,9 +31,17 @@ function stateOf(stage) {
 export class Stages {
   #api;
   #changes = new Changes();
+  #depths = new Map();
   #list = new Keyed(byId('pipeline'), (stage) => this.#create(stage));
 
   constructor(api) { this.#api = api; }
+
+  /** Remembers what is drawn as a line; also while nobody looks. */
+  note(stages) {
+    for (const { stage, queue_depth: depth } of stages) {
+      this.#depths.set(stage, [...(this.#depths.get(stage) ?? []), depth].slice(-HISTORY));
+    }
+  }
 
   show(stages) {
     this.#list.show(stages, ({ stage }) => stage, (part, stage) => this.#update(part, stage));
@@ -41,7 +49,7 @@ export class Stages {
 
   #create(stage) {
     const part = instantiate('stage-template');
-    Object.assign(part, { stage: null, history: [], workers: new Keyed(part.fields.worker_list, createWorker) });
+    Object.assign(part, { stage: null, workers: new Keyed(part.fields.worker_list, createWorker) });
     part.fields.name.id = `stage-${stage}`;
     part.node.setAttribute('aria-labelledby', part.fields.name.id);
     part.node.dataset.stage = stage;
@@ -69,8 +77,7 @@ export class Stages {
     const full = Math.min(1, stage.queue_depth / Math.max(1, stage.queue_capacity));
     fields.bar.style.setProperty('inline-size', `${(full * 100).toFixed(1)}%`);
     fields.bar.dataset.kind = full > 0.8 ? 'bad' : full > 0.5 ? 'warn' : 'ok';
-    part.history = [...part.history, stage.queue_depth].slice(-HISTORY);
-    draw(fields.history, part.history, HISTORY, 4);
+    draw(fields.history, this.#depths.get(stage.stage) ?? [], HISTORY, 4);
     const oldest = stage.oldest_job_ms;
     setText(fields.oldest, oldest === undefined ? 'nothing waits' : `oldest waits ${duration(oldest)}`);
     fields.oldest.classList.toggle('long', oldest > LONG_WAIT_MS);
