@@ -33,7 +33,7 @@ impl<A: Adapter> FromMessageParts<A> for Callback<A> {
 impl<A: Adapter> Callback<A> {
     /// Answers; later, when the connection has no room now.
     pub(super) fn answer(self, data: &impl Serialize) {
-        if self.id.is_none() || !self.is_full(data) {
+        if self.id.is_none() || self.send(data) == Sent::Over {
             return;
         }
         // Written out, for the original does not live so long.
@@ -42,17 +42,28 @@ impl<A: Adapter> Callback<A> {
         runtime.spawn(async move {
             for _ in 0..TRIES {
                 tokio::time::sleep(PAUSE).await;
-                if !self.is_full(&data) {
+                if self.send(&data) == Sent::Over {
                     return;
                 }
             }
         });
     }
 
-    /// Tries to send, and says whether only room was missing.
-    fn is_full(&self, data: &impl Serialize) -> bool {
+    fn send(&self, data: &impl Serialize) -> Sent {
         let mut unread = Value::Str(Default::default(), None);
         let Ok(sender) = AckSender::from_message_parts(&self.socket, &mut unread, &self.id);
-        matches!(sender.send(data), Err(SendError::Socket(SocketError::InternalChannelFull)))
+        match sender.send(data) {
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => Sent::NoRoom,
+            _ => Sent::Over,
+        }
     }
+}
+
+/// What came of an attempt.
+#[derive(PartialEq, Eq)]
+enum Sent {
+    /// The connection has no room now.
+    NoRoom,
+    /// It is done, or the connection is gone: there is nothing more to try.
+    Over,
 }

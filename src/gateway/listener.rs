@@ -14,6 +14,7 @@ use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutWriter;
 use tower::Layer as _;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -28,6 +29,9 @@ const HEADER_LIMIT: Duration = Duration::from_secs(60);
 const BODY_LIMIT: Duration = Duration::from_secs(15);
 /// Requests at once over one connection.
 const MAX_HTTP2_STREAMS: u32 = 16;
+/// How long a peer may take nothing of what is written to it. The heartbeat ends a session after as long, but a task that
+/// waits to write would keep it.
+const WRITE_LIMIT: Duration = Duration::from_secs(20);
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
 
 /// A certificate chain and its key, PEM files.
@@ -136,16 +140,21 @@ impl CountingAcceptor {
         stream.set_nodelay(true)?;
         let _address = self.per_address.lease(address).ok_or_else(full)?;
         let _total = self.total.lease(()).ok_or_else(full)?;
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(WRITE_LIMIT));
         let cut = Cut::default();
-        Ok(CountedStream { stream, cut_made: Box::pin(cut.was_made()), cut, _address, _total })
+        let (cut_for_reader, cut_for_writer) = (Box::pin(cut.was_made()), Box::pin(cut.was_made()));
+        Ok(CountedStream { stream: Box::pin(stream), cut_for_reader, cut_for_writer, cut, _address, _total })
     }
 }
 
 /// A TCP connection, and the places that it takes up for as long as it is open.
 struct CountedStream {
-    stream: TcpStream,
+    stream: Pin<Box<TimeoutWriter<TcpStream>>>,
     cut: Cut,
-    cut_made: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// One for each direction, for each wakes whoever asked last.
+    cut_for_reader: Pin<Box<dyn Future<Output = ()> + Send>>,
+    cut_for_writer: Pin<Box<dyn Future<Output = ()> + Send>>,
     _address: Lease<IpAddr>,
     _total: Lease<()>,
 }
@@ -154,22 +163,42 @@ impl AsyncRead for CountedStream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         // To whoever reads, a cut is the peer's end of the stream.
-        if this.cut_made.as_mut().poll(context).is_ready() {
+        if this.cut_for_reader.as_mut().poll(context).is_ready() {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut this.stream).poll_read(context, buffer)
+        this.stream.as_mut().poll_read(context, buffer)
     }
 }
 
 impl Drop for CountedStream {
     fn drop(&mut self) {
-        self.cut.is_moot();
+        self.cut.note_end();
+    }
+}
+
+impl CountedStream {
+    /// The stream to write to, unless it was cut.
+    fn writer(&mut self, context: &mut Context) -> io::Result<Pin<&mut TimeoutWriter<TcpStream>>> {
+        match self.cut_for_writer.as_mut().poll(context) {
+            Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
+            Poll::Pending => Ok(self.stream.as_mut()),
+        }
+    }
+
+    /// Nothing is to be tried after a failure: each try would take as long.
+    fn judged(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Err(_)) = &written {
+            self.cut.note_end();
+        }
+        written
     }
 }
 
 impl AsyncWrite for CountedStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+        let this = self.get_mut();
+        let written = this.writer(context)?.poll_write(context, bytes);
+        this.judged(written)
     }
 
     fn poll_write_vectored(
@@ -177,7 +206,9 @@ impl AsyncWrite for CountedStream {
         context: &mut Context,
         bytes: &[io::IoSlice],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, bytes)
+        let this = self.get_mut();
+        let written = this.writer(context)?.poll_write_vectored(context, bytes);
+        this.judged(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -185,10 +216,10 @@ impl AsyncWrite for CountedStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        self.get_mut().writer(context)?.poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+        self.get_mut().stream.as_mut().poll_shutdown(context)
     }
 }

@@ -24,8 +24,8 @@ const LEAST_SWEEP: usize = 256;
 pub(super) struct Cut(CancellationToken);
 
 impl Cut {
-    /// Notes that the connection has ended by itself.
-    pub(super) fn is_moot(&self) {
+    /// Notes that the connection has ended: by itself, or because nothing can be written to it any more.
+    pub(super) fn note_end(&self) {
         self.0.cancel();
     }
 

@@ -58,6 +58,12 @@ impl Packet {
         array.as_array().and_then(|items| items.last()).cloned().unwrap_or(Value::Null)
     }
 
+    /// The id of what this acknowledges; `None` when it is something else.
+    pub fn acknowledges(&self) -> Option<u64> {
+        let id = self.text.strip_prefix("43")?;
+        id[..id.find('[')?].parse().ok()
+    }
+
     fn kind(&self) -> Option<char> {
         self.text.chars().nth(1)
     }
@@ -69,7 +75,19 @@ impl Client {
     /// # Errors
     /// What the socket said, or the service's `connect_error`.
     pub async fn connect(address: &str, auth: &Value, traffic: Arc<Traffic>) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+        Self::connect_over(TcpStream::connect(address).await?, address, auth, traffic).await
+    }
+
+    /// The same, over a TCP connection that was made already.
+    ///
+    /// # Errors
+    /// What the socket said, or the service's `connect_error`.
+    pub async fn connect_over(
+        stream: TcpStream,
+        address: &str,
+        auth: &Value,
+        traffic: Arc<Traffic>,
+    ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
         let (socket, _) = client_async(url, Counted { stream, traffic }).await.map_err(io::Error::other)?;
@@ -91,6 +109,14 @@ impl Client {
     /// What the socket said.
     pub async fn emit(&mut self, event: &str, data: &Value) -> io::Result<()> {
         self.send(format!("42{}", json!([event, data]))).await
+    }
+
+    /// Sends an event that is to be acknowledged under this id.
+    ///
+    /// # Errors
+    /// What the socket said.
+    pub async fn call(&mut self, id: u64, event: &str, data: &Value) -> io::Result<()> {
+        self.send(format!("42{id}{}", json!([event, data]))).await
     }
 
     /// Sends an Engine.IO message as it is.
