@@ -10,8 +10,8 @@ packages=(
   libgomp1 libespeak-ng1 espeak-ng-data apertium apertium-es-pt
   python3 python3-pip python3-venv
 )
-# tests: a browser for the operators' page
-[ "${1:-}" = tests ] && packages+=(chromium)
+# tests: a browser for the operators' page, a wall clock that jumps
+[ "${1:-}" = tests ] && packages+=(chromium faketime)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' && continue

@@ -36,10 +36,15 @@ impl Service {
 
     /// The same, with its log in a file.
     pub fn fake_logging_to(log: &Path, environment: &[(&str, &str)]) -> Self {
-        let log = std::fs::File::create(log).expect("a file");
-        let service = Self::start_fake(Self::fake_command(environment).stderr(log));
+        let service = Self::fake_logging_unchecked(log, environment);
         service.wait_until_ready(Duration::from_secs(10));
         service
+    }
+
+    /// The same, listening but perhaps not ready yet.
+    pub fn fake_logging_unchecked(log: &Path, environment: &[(&str, &str)]) -> Self {
+        let log = std::fs::File::create(log).expect("a file");
+        Self::start_fake(Self::fake_command(environment).stderr(log))
     }
 
     /// The same, listening but perhaps not ready yet.

@@ -1,0 +1,20 @@
+//! What faults cost, seen from outside: by a worker client and by an operator. A module a fault; `docs/resilience.md`
+//! has a row for each. All but `real_models` run the real service over fake engines that fail on demand.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cannot_start;
+mod clock_jump;
+//mod document;
+mod failing_engine;
+mod full_queues;
+mod gpu;
+mod log_disk_full;
+mod panic;
+mod poison_fragment;
+//mod real_models;
+//mod restart_under_load;
+mod scene;
+mod stuck_worker;
+mod translator;
