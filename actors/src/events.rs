@@ -10,6 +10,8 @@ use serde::Serialize;
 use sts_protocol::{ErrorCode, FragmentStatus, Severity, Stage};
 
 use crate::gpu::GpuReading;
+use crate::registry::{ActorKind, Letter, Listing, Mailbox, Observed, Registration, Registry};
+use crate::takes_letters;
 
 /// Events that may wait, but for those that are never dropped.
 const MAILBOX: usize = 1_024;
@@ -167,6 +169,15 @@ pub enum LifecycleEvent {
         /// The stage.
         stage: Stage,
     },
+    /// An actor panicked: nobody does its work any more.
+    ActorLost {
+        /// Its name.
+        actor: String,
+        /// What it was.
+        kind: ActorKind,
+        /// A sentence.
+        error: String,
+    },
     /// A stage lost a worker.
     WorkerLost {
         /// The stage.
@@ -223,11 +234,13 @@ pub enum EventKind {
     Stage,
     /// A GPU, found or lost.
     Gpu,
+    /// An actor, lost.
+    Actor,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Fragment, Self::Error, Self::Stream, Self::Stage, Self::Gpu];
+    pub const ALL: [Self; 6] = [Self::Fragment, Self::Error, Self::Stream, Self::Stage, Self::Gpu, Self::Actor];
 
     /// Its name.
     pub fn as_str(self) -> &'static str {
@@ -237,6 +250,7 @@ impl EventKind {
             Self::Stream => "stream",
             Self::Stage => "stage",
             Self::Gpu => "gpu",
+            Self::Actor => "actor",
         }
     }
 }
@@ -265,6 +279,7 @@ impl LifecycleEvent {
             | Self::StageFailedOver { .. }
             | Self::StageFailedBack { .. }
             | Self::WorkerLost { .. } => EventKind::Stage,
+            Self::ActorLost { .. } => EventKind::Actor,
             Self::GpuFound { .. }
             | Self::GpuRead { .. }
             | Self::GpuLost { .. }
@@ -273,19 +288,16 @@ impl LifecycleEvent {
         }
     }
 
-    /// Hands it on. Most events are as few as the work that is let in and must not be lost; of those that any message
-    /// of a stranger can cause, the ones that the receiver has no room for are.
-    fn send_to(self, receiver: &Recipient<Self>) {
-        match self {
-            Self::FragmentRefused { .. } => drop(receiver.try_send(self)),
-            _ => receiver.do_send(self),
-        }
+    /// Whether it may be dropped where there is no room for it. Most events are as few as the work that is let in and must
+    /// not be lost; of those that any message of a stranger can cause, the ones that the receiver has no room for are.
+    fn may_be_dropped(&self) -> bool {
+        matches!(self, Self::FragmentRefused { .. })
     }
 }
 
 /// Publishes events; cheap to clone, and to use from any thread.
 #[derive(Clone, Default)]
-pub struct EventSender(Option<Recipient<LifecycleEvent>>);
+pub struct EventSender(Option<Mailbox<EventBus>>);
 
 impl EventSender {
     /// A sender that nobody hears.
@@ -295,38 +307,68 @@ impl EventSender {
 
     /// Tells every subscriber. Never waits.
     pub fn publish(&self, event: LifecycleEvent) {
-        if let Some(bus) = &self.0 {
-            event.send_to(bus);
+        match &self.0 {
+            Some(bus) if event.may_be_dropped() => drop(bus.try_send(event)),
+            Some(bus) => bus.do_send(event),
+            None => {}
         }
+    }
+}
+
+/// Somebody who hears events.
+pub struct Subscriber(Box<dyn Fn(LifecycleEvent) + Send>);
+
+impl From<Recipient<LifecycleEvent>> for Subscriber {
+    fn from(recipient: Recipient<LifecycleEvent>) -> Self {
+        Self(Box::new(move |event| match event.may_be_dropped() {
+            true => drop(recipient.try_send(event)),
+            false => recipient.do_send(event),
+        }))
+    }
+}
+
+impl<A: Actor<Context = Context<A>> + Handler<Letter<LifecycleEvent>>> From<Mailbox<A>> for Subscriber {
+    fn from(mailbox: Mailbox<A>) -> Self {
+        Self(Box::new(move |event| match event.may_be_dropped() {
+            true => drop(mailbox.try_send(event)),
+            false => mailbox.do_send(event),
+        }))
     }
 }
 
 /// The subject that subscribers listen to.
 pub struct EventBus {
-    subscribers: Vec<Recipient<LifecycleEvent>>,
+    subscribers: Vec<Subscriber>,
+    _registration: Registration,
 }
 
 impl EventBus {
     /// Starts the bus with its subscribers; events reach each of them in the order they were published.
-    pub fn start_with(subscribers: Vec<Recipient<LifecycleEvent>>) -> EventSender {
-        EventSender(Some(Self { subscribers }.start().recipient()))
+    pub fn start_with<S: Into<Subscriber>>(registry: &Registry, subscribers: Vec<S>) -> EventSender {
+        let subscribers: Vec<Subscriber> = subscribers.into_iter().map(Into::into).collect();
+        let listing = Listing::new("events", ActorKind::Bus, MAILBOX);
+        EventSender(Some(registry.start(listing, |registration| Self { subscribers, _registration: registration })))
     }
 }
 
 impl Actor for EventBus {
     type Context = Context<Self>;
+}
 
-    fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(MAILBOX);
+impl Observed for EventBus {
+    fn observable_state(&self) -> serde_json::Value {
+        serde_json::json!({"subscribers": self.subscribers.len()})
     }
 }
+
+takes_letters!(EventBus);
 
 impl Handler<LifecycleEvent> for EventBus {
     type Result = ();
 
     fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
         for subscriber in &self.subscribers {
-            event.clone().send_to(subscriber);
+            (subscriber.0)(event.clone());
         }
     }
 }

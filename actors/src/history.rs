@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::events::{EventKind, LifecycleEvent};
+use crate::registry::{ActorKind, Listing, Mailbox, Observed, Registration, Registry};
+use crate::takes_letters;
 
 /// Events of each kind that are kept: no flood of one kind pushes out the others.
 const KEPT: usize = 1_000;
@@ -15,8 +17,14 @@ const KEPT: usize = 1_000;
 const MAILBOX: usize = 4_096;
 
 /// Keeps the last events, numbered in the order in which they came.
-#[derive(Default)]
 pub struct EventHistory {
+    history: History,
+    _registration: Registration,
+}
+
+/// The last events of each kind.
+#[derive(Default)]
+struct History {
     /// The number of the last one; the first has 1.
     last: u64,
     kinds: BTreeMap<EventKind, Kept>,
@@ -68,7 +76,7 @@ pub struct RecordedEvent {
     pub fields: serde_json::Map<String, Value>,
 }
 
-impl EventHistory {
+impl History {
     fn note(&mut self, event: LifecycleEvent, now: SystemTime) {
         self.last += 1;
         let kept = self.kinds.entry(event.kind()).or_default();
@@ -105,13 +113,26 @@ fn record(number: u64, at: SystemTime, event: &LifecycleEvent) -> RecordedEvent 
     RecordedEvent { number, timestamp, kind: event.kind(), event: name, fields }
 }
 
-impl Actor for EventHistory {
-    type Context = Context<Self>;
-
-    fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(MAILBOX);
+impl EventHistory {
+    /// Starts it, with nothing to remember.
+    pub fn start_in(registry: &Registry) -> Mailbox<Self> {
+        let listing = Listing::new("event-history", ActorKind::Subscriber, MAILBOX);
+        registry.start(listing, |registration| Self { history: History::default(), _registration: registration })
     }
 }
+
+impl Actor for EventHistory {
+    type Context = Context<Self>;
+}
+
+impl Observed for EventHistory {
+    fn observable_state(&self) -> Value {
+        let kept = self.history.kinds.iter().map(|(kind, kept)| (kind.as_str().to_owned(), kept.events.len().into()));
+        serde_json::json!({"last": self.history.last, "kept": kept.collect::<serde_json::Map<_, _>>()})
+    }
+}
+
+takes_letters!(EventHistory);
 
 impl Handler<LifecycleEvent> for EventHistory {
     type Result = ();
@@ -119,7 +140,7 @@ impl Handler<LifecycleEvent> for EventHistory {
     fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
         // Readings would push out what is news; the last one can be asked for.
         if !matches!(event, LifecycleEvent::GpuRead { .. }) {
-            self.note(event, SystemTime::now());
+            self.history.note(event, SystemTime::now());
         }
     }
 }
@@ -128,7 +149,7 @@ impl Handler<ListEvents> for EventHistory {
     type Result = MessageResult<ListEvents>;
 
     fn handle(&mut self, wanted: ListEvents, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.list(&wanted))
+        MessageResult(self.history.list(&wanted))
     }
 }
 
@@ -145,13 +166,13 @@ mod tests {
         LifecycleEvent::WorkerLost { stage: Stage::Tts, reason: "panic", error: error.to_owned() }
     }
 
-    fn history(events: impl IntoIterator<Item = LifecycleEvent>) -> EventHistory {
-        let mut history = EventHistory::default();
+    fn history(events: impl IntoIterator<Item = LifecycleEvent>) -> History {
+        let mut history = History::default();
         events.into_iter().for_each(|event| history.note(event, SystemTime::UNIX_EPOCH));
         history
     }
 
-    fn numbers(history: &EventHistory, after: Option<u64>, limit: usize, kinds: &[EventKind]) -> (Vec<u64>, bool) {
+    fn numbers(history: &History, after: Option<u64>, limit: usize, kinds: &[EventKind]) -> (Vec<u64>, bool) {
         let listed = history.list(&ListEvents { after, limit, kinds: kinds.to_vec() });
         (listed.events.iter().map(|event| event.number).collect(), listed.lost)
     }

@@ -8,6 +8,7 @@
 //! | [`events`] | what happened, for whoever counts, logs or watches |
 //! | [`history`] | the subscriber that remembers the last of them |
 //! | [`metrics`] | the subscriber that counts |
+//! | [`registry`] | which actors there are, and what waits in their mailboxes |
 //! | [`gpu`] | what the machine's GPUs are doing |
 //!
 //! Nothing here knows a model or a socket: an engine is a [`stage::StageEngine`], a connection an [`stream::Outlet`].
@@ -17,5 +18,6 @@ pub mod gpu;
 pub mod history;
 pub mod job;
 pub mod metrics;
+pub mod registry;
 pub mod stage;
 pub mod stream;

@@ -12,6 +12,8 @@ use sts_protocol::{FragmentStatus, Stage};
 
 use crate::events::LifecycleEvent;
 use crate::gpu::GpuSeries;
+use crate::registry::{self, ActorKind, Listing, Mailbox, Observed, Registration};
+use crate::takes_letters;
 
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 4.0, 6.0, 10.0, 30.0];
 
@@ -236,21 +238,39 @@ impl Metrics {
 }
 
 /// Listens to lifecycle events and counts them.
-pub struct MetricsActor(pub Arc<Metrics>);
+pub struct MetricsActor {
+    metrics: Arc<Metrics>,
+    _registration: Registration,
+}
+
+/// Bursts of events wait here.
+const MAILBOX: usize = 1_024;
+
+impl MetricsActor {
+    /// Starts it.
+    pub fn start_with(registry: &registry::Registry, metrics: Arc<Metrics>) -> Mailbox<Self> {
+        let listing = Listing::new("metrics", ActorKind::Subscriber, MAILBOX);
+        registry.start(listing, |registration| Self { metrics, _registration: registration })
+    }
+}
 
 impl Actor for MetricsActor {
     type Context = Context<Self>;
+}
 
-    fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(1024);
+impl Observed for MetricsActor {
+    fn observable_state(&self) -> serde_json::Value {
+        serde_json::json!({"streams": self.metrics.streams().len()})
     }
 }
+
+takes_letters!(MetricsActor);
 
 impl Handler<LifecycleEvent> for MetricsActor {
     type Result = ();
 
     fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
-        self.0.record(&event);
+        self.metrics.record(&event);
     }
 }
 

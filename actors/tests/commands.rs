@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Context, Handler};
 use sts_actors::events::{EventBus, EventSender, LifecycleEvent};
+use sts_actors::registry::{Mailbox, Registry};
 use sts_actors::stage::{
     self, Cancellation, CommandError, EngineFactory, Observe, Restart, RestartMode, Scale, SetPaused, StageConfig,
     StageEngine, StageFailure, StageHandle, StageSupervisor,
@@ -71,7 +72,7 @@ impl StageEngine<Order, (u32, u32)> for Engine {
 }
 
 type Handle = StageHandle<Order, (u32, u32)>;
-type Supervisor = Addr<StageSupervisor<Order, (u32, u32)>>;
+type Supervisor = Mailbox<StageSupervisor<Order, (u32, u32)>>;
 
 fn config(workers: usize) -> StageConfig {
     StageConfig {
@@ -109,8 +110,9 @@ fn with_stage(
     let heard = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&heard);
     actix::System::new().block_on(async move {
-        let events = EventBus::start_with(vec![Listener(listener).start().recipient()]);
-        let (handle, supervisor) = stage::start(config, factory, events);
+        let registry = Registry::default();
+        let events = EventBus::start_with(&registry, vec![Listener(listener).start().recipient()]);
+        let (handle, supervisor) = stage::start(&registry, config, factory, events);
         let client = Client { supervisor, runtime: tokio::runtime::Handle::current() };
         tokio::task::spawn_blocking(move || test(handle, client)).await.expect("the test passes");
     });

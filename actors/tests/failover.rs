@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, Context, Handler};
-use sts_actors::events::{EventBus, LifecycleEvent};
+use actix::{Actor, Context, Handler};
+use sts_actors::events::{EventBus, LifecycleEvent, Subscriber};
 use sts_actors::metrics::{Metrics, MetricsActor};
+use sts_actors::registry::{Mailbox, Registry};
 use sts_actors::stage::{
     self, Cancellation, CommandError, EngineFactory, EngineSource, Fallback, Observe, Restart, RestartMode,
     StageConfig, StageEngine, StageFailure, StageHandle, StageObservation, StageSupervisor,
@@ -93,7 +94,7 @@ type Answer = Result<(&'static str, usize), ErrorCode>;
 /// A stage, seen from outside.
 struct Outside {
     handle: StageHandle<Order, (&'static str, usize)>,
-    supervisor: Addr<StageSupervisor<Order, (&'static str, usize)>>,
+    supervisor: Mailbox<StageSupervisor<Order, (&'static str, usize)>>,
     runtime: tokio::runtime::Handle,
     metrics: Arc<Metrics>,
     events: Arc<Mutex<Vec<LifecycleEvent>>>,
@@ -162,12 +163,14 @@ fn with_stage(gpu: &Device, cpu: Option<&Device>, test: impl FnOnce(Outside) + S
     });
     let source = EngineSource { factory: gpu.factory(), fallback };
     actix::System::new().block_on(async move {
+        let registry = Registry::default();
         let (metrics, events) = (Metrics::new().expect("valid names"), Arc::new(Mutex::new(Vec::new())));
-        let subscribers = vec![
-            MetricsActor(Arc::clone(&metrics)).start().recipient(),
-            Listener(Arc::clone(&events)).start().recipient(),
+        let subscribers: Vec<Subscriber> = vec![
+            MetricsActor::start_with(&registry, Arc::clone(&metrics)).into(),
+            Listener(Arc::clone(&events)).start().recipient().into(),
         ];
-        let (handle, supervisor) = stage::start(config, source, EventBus::start_with(subscribers));
+        let bus = EventBus::start_with(&registry, subscribers);
+        let (handle, supervisor) = stage::start(&registry, config, source, bus);
         let outside = Outside { handle, supervisor, runtime: tokio::runtime::Handle::current(), metrics, events };
         tokio::task::spawn_blocking(move || test(outside)).await.expect("the test passes");
     });

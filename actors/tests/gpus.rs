@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler};
-use sts_actors::events::{EventBus, LifecycleEvent};
+use sts_actors::events::{EventBus, LifecycleEvent, Subscriber};
 use sts_actors::gpu::{
     GpuBoard, GpuIdentity, GpuMonitorActor, GpuMonitorSettings, GpuOpener, GpuReader, GpuReading, GpusUnread, SweptGpu,
 };
 use sts_actors::metrics::{Metrics, MetricsActor};
+use sts_actors::registry::Registry;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -148,11 +149,12 @@ fn watch(opener: GpuOpener, patience: Duration, test: impl FnOnce(Watch) + Send 
         let (sender, events) = mpsc::channel();
         let metrics = Metrics::new().expect("valid names");
         // The counting one first, so that whoever hears an event finds it counted soon.
-        let subscribers =
-            vec![MetricsActor(Arc::clone(&metrics)).start().recipient(), Listener(sender).start().recipient()];
-        let (bus, board) = (EventBus::start_with(subscribers), GpuBoard::default());
+        let registry = Registry::default();
+        let counting = MetricsActor::start_with(&registry, Arc::clone(&metrics)).into();
+        let subscribers: Vec<Subscriber> = vec![counting, Listener(sender).start().recipient().into()];
+        let (bus, board) = (EventBus::start_with(&registry, subscribers), GpuBoard::default());
         let settings = GpuMonitorSettings { interval: Duration::from_millis(10), patience };
-        GpuMonitorActor::new(settings, opener, bus, board.clone()).start();
+        GpuMonitorActor::start_in(&registry, settings, opener, bus, board.clone());
         tokio::task::spawn_blocking(move || test(Watch { events, board, metrics })).await.expect("the test passes");
     });
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use sts_actors::events::EventSender;
+use sts_actors::registry::Registry;
 use sts_actors::stage::{
     self, Cancellation, EngineFactory, StageConfig, StageEngine, StageFailure, StageHandle, StageReport,
 };
@@ -91,7 +92,7 @@ fn with_stage(
     test: impl FnOnce(StageHandle<Order, u32>) + Send + 'static,
 ) {
     actix::System::new().block_on(async move {
-        let (handle, _supervisor) = stage::start(config, factory, EventSender::silent());
+        let (handle, _supervisor) = stage::start(&Registry::default(), config, factory, EventSender::silent());
         tokio::task::spawn_blocking(move || test(handle)).await.expect("the test passes");
     });
 }

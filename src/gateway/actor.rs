@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::prelude::SendError;
-use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult};
+use actix::{Actor, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult};
+use sts_actors::registry::{ActorKind, Listing, Mailbox, Observed, Registration};
 use sts_actors::stream::{
-    Attach, Close, Detach, End, Identity, Offer, OnReply, Outlet, Pause, Resume, Session, StreamActor, Tell,
-    no_such_session,
+    Attach, Close, Detach, End, Identity, Offer, OnReply, Outlet, Pause, Resume, STREAM_MAILBOX, Session, StreamActor,
+    Tell, no_such_session,
 };
+use sts_actors::takes_letters;
 use sts_protocol::{ErrorCode, Fragment, Refusal, ServiceMessage, StreamInit, VoiceProfile};
 use uuid::Uuid;
 
@@ -29,6 +31,7 @@ pub struct GatewayActor {
     arbiters: Vec<Arbiter>,
     next_stream: u64,
     draining: bool,
+    registration: Registration,
 }
 
 struct Connection {
@@ -41,7 +44,7 @@ struct Connection {
 
 pub(super) struct Stream {
     key: u64,
-    pub(super) address: Addr<StreamActor>,
+    pub(super) address: Mailbox<StreamActor>,
     session_id: String,
     token: Option<TokenId>,
     connection: Option<u64>,
@@ -49,18 +52,17 @@ pub(super) struct Stream {
 
 impl GatewayActor {
     /// Starts the actor on an arbiter.
-    pub fn start_on(arbiter: &ArbiterHandle, settings: GatewaySettings, backend: Backend) -> Addr<Self> {
-        Self::start_in_arbiter(arbiter, move |context| {
-            context.set_mailbox_capacity(MAILBOX);
-            Self {
-                settings,
-                backend,
-                connections: HashMap::new(),
-                streams: HashMap::new(),
-                arbiters: (0..STREAM_ARBITERS).map(|_| Arbiter::new()).collect(),
-                next_stream: 0,
-                draining: false,
-            }
+    pub fn start_on(arbiter: &ArbiterHandle, settings: GatewaySettings, backend: Backend) -> Mailbox<Self> {
+        let listing = Listing::new("gateway", ActorKind::Gateway, MAILBOX);
+        backend.registry.clone().start_on(arbiter, listing, move |registration| Self {
+            settings,
+            backend,
+            connections: HashMap::new(),
+            streams: HashMap::new(),
+            arbiters: (0..STREAM_ARBITERS).map(|_| Arbiter::new()).collect(),
+            next_stream: 0,
+            draining: false,
+            registration,
         })
     }
 
@@ -82,7 +84,8 @@ impl GatewayActor {
         if let Some(earlier) = self.streams.remove(&peer.stream_id) {
             earlier.address.do_send(Close { reason: "replaced" });
         }
-        let stream = self.start_stream(&peer, init, voice, outlet, context.address());
+        let gateway = self.registration.mailbox(context.address());
+        let stream = self.start_stream(&peer, init, voice, outlet, gateway);
         let key = stream.key;
         self.streams.insert(Arc::clone(&peer.stream_id), stream);
         self.bind(connection, Some((peer.stream_id, key)));
@@ -95,7 +98,7 @@ impl GatewayActor {
         init: StreamInit,
         voice: Arc<VoiceProfile>,
         outlet: Box<dyn Outlet>,
-        gateway: Addr<Self>,
+        gateway: Mailbox<Self>,
     ) -> Stream {
         self.next_stream += 1;
         let (key, connection) = (self.next_stream, peer.connection);
@@ -111,8 +114,9 @@ impl GatewayActor {
         let stream_id = Arc::clone(&peer.stream_id);
         let gone = Box::new(move || gateway.do_send(StreamStopped { stream_id, key }));
         let arbiter = self.arbiters[key as usize % self.arbiters.len()].handle();
-        let address = StreamActor::start_in_arbiter(&arbiter, move |_| {
-            StreamActor::new(key, session, stages, events, (connection, outlet), gone)
+        let listing = Listing::new(format!("stream:{}", peer.stream_id), ActorKind::Stream, STREAM_MAILBOX);
+        let address = self.backend.registry.start_on(&arbiter, listing, move |registration| {
+            StreamActor::new(key, session, stages, events, (connection, outlet), gone, registration)
         });
         Stream { key, address, session_id, token: peer.token, connection: Some(connection) }
     }
@@ -265,6 +269,14 @@ fn overfull() -> Refusal {
 impl Actor for GatewayActor {
     type Context = Context<Self>;
 }
+
+impl Observed for GatewayActor {
+    fn observable_state(&self) -> serde_json::Value {
+        serde_json::json!({"connections": self.connections.len(), "streams": self.streams.len(), "draining": self.draining})
+    }
+}
+
+takes_letters!(GatewayActor);
 
 /// A connection was made.
 #[derive(Message)]

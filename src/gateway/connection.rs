@@ -6,13 +6,13 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use actix::Addr;
 use actix::prelude::SendError;
 use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{Event as EventName, SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
+use sts_actors::registry::Mailbox;
 use sts_actors::stream::{OnReply, Outlet};
 use sts_protocol::event::from_worker;
 use sts_protocol::stream::Pause;
@@ -31,7 +31,12 @@ use super::transport::Transports;
 ///
 /// A connection's handlers are registered before its client is told that it is connected: socketioxide drops events that
 /// have no handler, and a quick client's `stream:init` is there before a connect handler has run.
-pub(super) fn register(io: &SocketIo, gateway: Addr<GatewayActor>, settings: &GatewaySettings, transports: Transports) {
+pub(super) fn register(
+    io: &SocketIo,
+    gateway: Mailbox<GatewayActor>,
+    settings: &GatewaySettings,
+    transports: Transports,
+) {
     let admission = Admission::new(settings);
     let terms = Terms {
         max_fragment_bytes: settings.max_fragment_bytes,
@@ -68,7 +73,7 @@ struct Terms {
 }
 
 /// Registers the handlers of one connection.
-fn attend(socket: &SocketRef, peer: Peer, gateway: &Addr<GatewayActor>, terms: &Terms, transports: &Transports) {
+fn attend(socket: &SocketRef, peer: Peer, gateway: &Mailbox<GatewayActor>, terms: &Terms, transports: &Transports) {
     let phase = Phase::default();
     socket.extensions.insert(phase.clone());
     let line = Line {
@@ -185,7 +190,7 @@ fn unknown_event(name: &str) -> Refusal {
 #[derive(Clone)]
 struct Line {
     connection: u64,
-    gateway: Addr<GatewayActor>,
+    gateway: Mailbox<GatewayActor>,
     allowance: Arc<Allowance>,
     phase: Phase,
     transports: Transports,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, Handler, Message, MessageResult};
+use actix::{Handler, Message, MessageResult};
+use sts_actors::registry::Mailbox;
 use sts_actors::stream::StreamActor;
 
 use super::actor::GatewayActor;
@@ -20,7 +21,7 @@ pub struct ListStreams {
 /// Some streams.
 pub struct StreamPage {
     /// Their ids and actors.
-    pub streams: Vec<(Arc<str>, Addr<StreamActor>)>,
+    pub streams: Vec<(Arc<str>, Mailbox<StreamActor>)>,
     /// How many there are in all.
     pub total: usize,
     /// Whether there are more after these.
@@ -29,7 +30,7 @@ pub struct StreamPage {
 
 /// Asks for one stream.
 #[derive(Message)]
-#[rtype(result = "Option<Addr<StreamActor>>")]
+#[rtype(result = "Option<Mailbox<StreamActor>>")]
 pub struct FindStream(pub String);
 
 impl Handler<ListStreams> for GatewayActor {
@@ -48,9 +49,9 @@ impl Handler<ListStreams> for GatewayActor {
 }
 
 impl Handler<FindStream> for GatewayActor {
-    type Result = Option<Addr<StreamActor>>;
+    type Result = MessageResult<FindStream>;
 
     fn handle(&mut self, FindStream(id): FindStream, _: &mut Self::Context) -> Self::Result {
-        self.streams.get(id.as_str()).map(|stream| stream.address.clone())
+        MessageResult(self.streams.get(id.as_str()).map(|stream| stream.address.clone()))
     }
 }

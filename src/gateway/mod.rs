@@ -30,12 +30,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Addr, Arbiter};
+use actix::Arbiter;
 use axum::middleware::from_fn_with_state;
 use axum_server::tls_rustls::RustlsConfig;
 use socketioxide::{ParserConfig, SocketIo};
 use sts_actors::events::EventSender;
 use sts_actors::metrics::Metrics;
+use sts_actors::registry::{Mailbox, Registry};
 use sts_actors::stream::{Stages, StreamSettings};
 use sts_protocol::VoiceProfiles;
 use tokio::net::TcpListener;
@@ -89,6 +90,8 @@ pub struct Backend {
     pub capabilities: Capabilities,
     /// Voices by name.
     pub voices: Arc<VoiceProfiles>,
+    /// Which actors there are.
+    pub registry: Registry,
     /// Where events go.
     pub events: EventSender,
     /// The series to print.
@@ -111,7 +114,7 @@ fn message_limit(max_fragment_bytes: usize) -> usize {
 }
 
 /// Starts the gateway actor on an arbiter of its own.
-pub fn start(settings: &GatewaySettings, backend: &Backend) -> Addr<GatewayActor> {
+pub fn start(settings: &GatewaySettings, backend: &Backend) -> Mailbox<GatewayActor> {
     GatewayActor::start_on(&Arbiter::new().handle(), settings.clone(), backend.clone())
 }
 
@@ -121,7 +124,7 @@ pub fn start(settings: &GatewaySettings, backend: &Backend) -> Addr<GatewayActor
 /// What the listener said.
 pub async fn serve(
     listener: TcpListener,
-    gateway: Addr<GatewayActor>,
+    gateway: Mailbox<GatewayActor>,
     settings: GatewaySettings,
     backend: Backend,
     tls: Option<RustlsConfig>,

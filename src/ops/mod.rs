@@ -2,6 +2,7 @@
 //!
 //! | file | concept |
 //! | --- | --- |
+//! | `actors.rs` | `/api/v1/actors`: what each actor is doing |
 //! | `authentication.rs` | who may ask: a token, and no foreign web page |
 //! | `broadcast.rs` | the whole picture, once a second for all who watch |
 //! | `feed.rs` | `/api/v1/feed`: that picture over a WebSocket |
@@ -14,6 +15,7 @@
 //! | `snapshot.rs` | `/api/v1/snapshot`: all of these as one value |
 //! | `input.rs`, `problem.rs` | what is sent, read; and what is said instead of an answer |
 
+mod actors;
 mod authentication;
 mod broadcast;
 mod events;
@@ -32,13 +34,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::Addr;
 use actix_web::dev::{Extensions, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpServer, web};
 use socket2::SockRef;
 use sts_actors::gpu::GpuBoard;
 use sts_actors::history::EventHistory;
+use sts_actors::registry::Mailbox;
 use sts_protocol::Stage;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -57,7 +59,7 @@ const DELIVERY_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Plane {
     /// The directory of connections and streams.
-    pub gateway: Addr<GatewayActor>,
+    pub gateway: Mailbox<GatewayActor>,
     /// Stages, metrics, log.
     pub backend: Backend,
     /// The stages' supervisors.
@@ -65,7 +67,7 @@ pub struct Plane {
     /// The GPUs' last readings.
     pub gpus: GpuBoard,
     /// The last events.
-    pub history: Addr<EventHistory>,
+    pub history: Mailbox<EventHistory>,
     /// What a stage's engines are built from when an operator names other weights.
     pub weights: WeightsChoice,
     /// Who may ask; everybody when empty.
@@ -96,6 +98,7 @@ pub fn start(address: SocketAddr, plane: Plane) -> std::io::Result<(SocketAddr, 
         let (plane, broadcast) = (web::Data::new(plane.clone()), web::Data::new(broadcast.clone()));
         let api = web::scope("/api/v1")
             .wrap(from_fn(authentication::check_token))
+            .configure(actors::routes)
             .configure(gpus::routes)
             .configure(service::routes)
             .configure(stages::routes)

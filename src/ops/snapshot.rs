@@ -7,6 +7,7 @@ use serde::Serialize;
 use sts_actors::events::EventKind;
 use sts_actors::gpu::GpuObservation;
 use sts_actors::history::{ListEvents, RecentEvents};
+use sts_actors::registry::ActorObservation;
 use sts_actors::stage::StageObservation;
 
 use super::streams::{self, Streams};
@@ -28,9 +29,11 @@ pub(super) struct Snapshot {
     stages: Option<Vec<StageObservation>>,
     /// As `/api/v1/streams`.
     streams: Option<Streams>,
+    /// As `/api/v1/actors`, but nobody was asked for a state.
+    actors: Vec<ActorObservation>,
     /// As `/api/v1/gpus`.
     gpus: Vec<GpuObservation>,
-    /// As `/api/v1/events?kind=error,stream,stage,gpu`.
+    /// As `/api/v1/events?kind=error,stream,stage,gpu,actor`.
     events: Option<RecentEvents>,
 }
 
@@ -49,7 +52,7 @@ pub(super) async fn take(plane: &Plane, now: SystemTime) -> Snapshot {
     let wanted = ListEvents {
         after: None,
         limit: EVENTS,
-        kinds: vec![EventKind::Error, EventKind::Stream, EventKind::Stage, EventKind::Gpu],
+        kinds: EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Fragment).collect(),
     };
     let (service, stages, streams, events) = tokio::join!(
         service::observe(plane),
@@ -58,5 +61,13 @@ pub(super) async fn take(plane: &Plane, now: SystemTime) -> Snapshot {
         events::list(plane, wanted),
     );
     let (service, stages, streams, events) = (service.ok(), stages.ok(), streams.ok(), events.ok());
-    Snapshot { timestamp, service, stages, streams, gpus: plane.gpus.observe(), events }
+    Snapshot {
+        timestamp,
+        service,
+        stages,
+        streams,
+        actors: plane.backend.registry.list(),
+        gpus: plane.gpus.observe(),
+        events,
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use actix::Addr;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
+use sts_actors::registry::Mailbox;
 use sts_actors::stage::{
     EngineSource, Observe, Restart, RestartMode, Restarted, Scale, SetPaused, StageObservation, StageSupervisor,
 };
@@ -131,7 +131,7 @@ async fn reload(
 }
 
 async fn replace<I, O>(
-    supervisor: &Addr<StageSupervisor<I, O>>,
+    supervisor: &Mailbox<StageSupervisor<I, O>>,
     mode: RestartMode,
     source: Option<EngineSource<I, O>>,
 ) -> Result<Restarted, Problem>

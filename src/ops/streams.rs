@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use actix::Addr;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
+use sts_actors::registry::Mailbox;
 use sts_actors::stream::{Drain, ObserveStream, StreamActor, StreamObservation};
 use sts_protocol::ErrorCode;
 
@@ -106,7 +106,7 @@ async fn drain(plane: web::Data<Plane>, request: HttpRequest, id: web::Path<Stri
     }
 }
 
-async fn find(plane: &Plane, id: &str) -> Result<Addr<StreamActor>, Problem> {
+async fn find(plane: &Plane, id: &str) -> Result<Mailbox<StreamActor>, Problem> {
     let found = in_time("the gateway", plane.gateway.send(FindStream(id.to_owned()))).await?;
     found.ok_or_else(|| unknown(id))
 }

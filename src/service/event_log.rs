@@ -5,21 +5,38 @@ use std::time::Duration;
 use actix::{Actor, Context, Handler};
 use slog::{Logger, info, warn};
 use sts_actors::events::LifecycleEvent;
+use sts_actors::registry::{ActorKind, Listing, Mailbox, Observed, Registration, Registry};
+use sts_actors::takes_letters;
 use sts_protocol::Stage;
 
 /// Listens to lifecycle events and logs them.
-pub struct EventLog(pub Logger);
+pub struct EventLog {
+    log: Logger,
+    _registration: Registration,
+}
 
 /// Bursts of events wait here: slog takes them quickly, but not always at once.
 const MAILBOX: usize = 4_096;
 
-impl Actor for EventLog {
-    type Context = Context<Self>;
-
-    fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(MAILBOX);
+impl EventLog {
+    /// Starts it.
+    pub fn start_in(registry: &Registry, log: Logger) -> Mailbox<Self> {
+        let listing = Listing::new("event-log", ActorKind::Subscriber, MAILBOX);
+        registry.start(listing, |registration| Self { log, _registration: registration })
     }
 }
+
+impl Actor for EventLog {
+    type Context = Context<Self>;
+}
+
+impl Observed for EventLog {
+    fn observable_state(&self) -> serde_json::Value {
+        serde_json::json!({})
+    }
+}
+
+takes_letters!(EventLog);
 
 fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 10_000.0).round() / 10.0
@@ -29,7 +46,7 @@ impl Handler<LifecycleEvent> for EventLog {
     type Result = ();
 
     fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
-        let log = &self.0;
+        let log = &self.log;
         match event {
             LifecycleEvent::StreamOpened { stream_id, worker_id } => {
                 info!(log, "stream opened"; "stream_id" => %stream_id, "worker_id" => %worker_id);
@@ -98,6 +115,9 @@ impl Handler<LifecycleEvent> for EventLog {
             }
             LifecycleEvent::WorkerReady { stage, engine, started_in } => {
                 info!(log, "worker ready"; "stage" => stage.as_str(), "engine" => engine, "started_in_ms" => milliseconds(started_in));
+            }
+            LifecycleEvent::ActorLost { actor, kind, error } => {
+                slog::crit!(log, "an actor is lost"; "actor" => actor, "kind" => kind.as_str(), "error" => error);
             }
             LifecycleEvent::WorkerLost { stage, reason, error } => {
                 warn!(log, "worker lost"; "stage" => stage.as_str(), "reason" => reason, "error" => error);

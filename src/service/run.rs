@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, Recipient};
 use anyhow::Context as _;
 use axum_server::tls_rustls::RustlsConfig;
 use slog::{Logger, info};
-use sts_actors::events::{EventBus, EventSender, LifecycleEvent};
+use sts_actors::events::{EventBus, EventSender, Subscriber};
 use sts_actors::gpu::{GpuBoard, GpuMonitorActor, GpuMonitorSettings};
 use sts_actors::history::EventHistory;
 use sts_actors::metrics::{Metrics, MetricsActor};
+use sts_actors::registry::{Mailbox, MailboxSeries, Registry};
 use sts_actors::stage::{self, StageConfig};
 use sts_actors::stream::Stages;
 use sts_protocol::{Stage, VoiceProfiles};
@@ -86,9 +86,10 @@ pub fn serve(
     let outcome = system.block_on(async move {
         let (drain_asked, hopeless) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
         let last_resort = LastResort { drain: Arc::clone(&drain_asked), hopeless: Arc::clone(&hopeless) };
-        let history = EventHistory::default().start();
-        let listeners = vec![last_resort.start().recipient(), history.clone().recipient()];
-        let (backend, supervisors, gpus) = start_backend(&config, &engines, &log, listeners)?;
+        let registry = Registry::default();
+        let history = EventHistory::start_in(&registry);
+        let listeners: [Subscriber; 2] = [last_resort.start_in(&registry).into(), history.clone().into()];
+        let (backend, supervisors, gpus) = start_backend(&config, &engines, &log, registry, listeners)?;
         let log = log.logger;
         let settings = gateway_settings(&config)?;
         let tls = match &config.tls {
@@ -214,7 +215,7 @@ impl Secrets {
 }
 
 /// Lets every stream finish what it has accepted.
-async fn drain(gateway: &Addr<GatewayActor>, log: &Logger, limit: Duration) {
+async fn drain(gateway: &Mailbox<GatewayActor>, log: &Logger, limit: Duration) {
     info!(log, "draining");
     gateway.do_send(DrainGateway);
     let idle = async {
@@ -249,25 +250,36 @@ fn start_backend(
     config: &Config,
     engines: &Engines,
     log: &Log,
-    listeners: Vec<Recipient<LifecycleEvent>>,
+    registry: Registry,
+    listeners: [Subscriber; 2],
 ) -> anyhow::Result<(Backend, Supervisors, GpuBoard)> {
     let metrics = Metrics::new()?;
     metrics.register(Box::new(log.dropped.clone()))?;
-    let mut subscribers =
-        vec![MetricsActor(Arc::clone(&metrics)).start().recipient(), EventLog(log.logger.clone()).start().recipient()];
+    metrics.register(Box::new(MailboxSeries::new(registry.clone())?))?;
+    let mut subscribers: Vec<Subscriber> = vec![
+        MetricsActor::start_with(&registry, Arc::clone(&metrics)).into(),
+        EventLog::start_in(&registry, log.logger.clone()).into(),
+    ];
     subscribers.extend(listeners);
-    let events = EventBus::start_with(subscribers);
+    let events = EventBus::start_with(&registry, subscribers);
+    registry.tell(events.clone());
     let voices = VoiceProfiles::parse(&config.voices).map_err(anyhow::Error::msg)?;
-    let (stages, supervisors) = start_stages(config, engines, &events);
+    let (stages, supervisors) = start_stages(config, engines, &registry, &events);
     let (opener, gpus) = (Arc::clone(&engines.gpus), GpuBoard::default());
-    GpuMonitorActor::new(GpuMonitorSettings::default(), opener, events.clone(), gpus.clone()).start();
+    GpuMonitorActor::start_in(&registry, GpuMonitorSettings::default(), opener, events.clone(), gpus.clone());
     let capabilities = engines.capabilities.clone();
     let (logger, log_level) = (log.logger.clone(), log.level.clone());
-    let backend = Backend { stages, capabilities, voices: Arc::new(voices), events, metrics, log: logger, log_level };
+    let backend =
+        Backend { stages, capabilities, voices: Arc::new(voices), events, metrics, registry, log: logger, log_level };
     Ok((backend, supervisors, gpus))
 }
 
-fn start_stages(config: &Config, engines: &Engines, events: &EventSender) -> (Stages, Supervisors) {
+fn start_stages(
+    config: &Config,
+    engines: &Engines,
+    registry: &Registry,
+    events: &EventSender,
+) -> (Stages, Supervisors) {
     let settings = |stage: Stage, index: usize| StageConfig {
         stage,
         workers: config.workers[index],
@@ -281,10 +293,10 @@ fn start_stages(config: &Config, engines: &Engines, events: &EventSender) -> (St
         retries: config.stage_retries,
         nice: INFERENCE_NICE,
     };
-    let (asr, asr_supervisor) = stage::start(settings(Stage::Asr, 0), engines.asr.clone(), events.clone());
+    let (asr, asr_supervisor) = stage::start(registry, settings(Stage::Asr, 0), engines.asr.clone(), events.clone());
     let (translation, translation_supervisor) =
-        stage::start(settings(Stage::Translation, 1), engines.translation.clone(), events.clone());
-    let (tts, tts_supervisor) = stage::start(settings(Stage::Tts, 2), engines.tts.clone(), events.clone());
+        stage::start(registry, settings(Stage::Translation, 1), engines.translation.clone(), events.clone());
+    let (tts, tts_supervisor) = stage::start(registry, settings(Stage::Tts, 2), engines.tts.clone(), events.clone());
     let supervisors = Supervisors { asr: asr_supervisor, translation: translation_supervisor, tts: tts_supervisor };
     (Stages { asr, translation, tts }, supervisors)
 }

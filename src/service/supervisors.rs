@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Context, Handler};
 use sts_actors::events::LifecycleEvent;
 use sts_actors::job::{AsrInput, AsrOutput, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
+use sts_actors::registry::{ActorKind, Listing, Mailbox, Observed, Registration, Registry};
 use sts_actors::stage::{EngineSource, StageSupervisor};
+use sts_actors::takes_letters;
 use sts_protocol::Stage;
 use tokio::sync::Notify;
 
@@ -14,11 +16,11 @@ use tokio::sync::Notify;
 #[derive(Clone)]
 pub struct Supervisors {
     /// Recognition.
-    pub asr: Addr<StageSupervisor<AsrInput, AsrOutput>>,
+    pub asr: Mailbox<StageSupervisor<AsrInput, AsrOutput>>,
     /// Translation.
-    pub translation: Addr<StageSupervisor<TranslationInput, TranslationOutput>>,
+    pub translation: Mailbox<StageSupervisor<TranslationInput, TranslationOutput>>,
     /// Synthesis.
-    pub tts: Addr<StageSupervisor<TtsInput, TtsOutput>>,
+    pub tts: Mailbox<StageSupervisor<TtsInput, TtsOutput>>,
 }
 
 /// Builds one stage's engines.
@@ -34,6 +36,9 @@ pub enum StageFactory {
 /// Gives what builds a stage's engines from the weights in a directory; the error is a sentence.
 pub type WeightsChoice = Arc<dyn Fn(Stage, PathBuf) -> Result<StageFactory, String> + Send + Sync>;
 
+/// Bursts of events wait here.
+const MAILBOX: usize = 1_024;
+
 /// Has the service drain once a stage is hopeless.
 pub struct LastResort {
     /// Told then.
@@ -42,17 +47,38 @@ pub struct LastResort {
     pub hopeless: Arc<std::sync::atomic::AtomicBool>,
 }
 
-impl Actor for LastResort {
+/// Listens for it.
+pub(super) struct LastResortActor {
+    last_resort: LastResort,
+    _registration: Registration,
+}
+
+impl LastResort {
+    pub(super) fn start_in(self, registry: &Registry) -> Mailbox<LastResortActor> {
+        let listing = Listing::new("last-resort", ActorKind::Subscriber, MAILBOX);
+        registry.start(listing, |registration| LastResortActor { last_resort: self, _registration: registration })
+    }
+}
+
+impl Actor for LastResortActor {
     type Context = Context<Self>;
 }
 
-impl Handler<LifecycleEvent> for LastResort {
+impl Observed for LastResortActor {
+    fn observable_state(&self) -> serde_json::Value {
+        serde_json::json!({"hopeless": self.last_resort.hopeless.load(std::sync::atomic::Ordering::Acquire)})
+    }
+}
+
+takes_letters!(LastResortActor);
+
+impl Handler<LifecycleEvent> for LastResortActor {
     type Result = ();
 
     fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
         if let LifecycleEvent::StageHopeless { .. } = event {
-            self.hopeless.store(true, std::sync::atomic::Ordering::Release);
-            self.drain.notify_one();
+            self.last_resort.hopeless.store(true, std::sync::atomic::Ordering::Release);
+            self.last_resort.drain.notify_one();
         }
     }
 }

@@ -87,6 +87,9 @@ impl LifecycleEvent {
                 ("stage_failed_over", json!({"stage": stage, "error": {"message": shown(error)}}))
             }
             Self::StageFailedBack { stage } => ("stage_failed_back", json!({"stage": stage})),
+            Self::ActorLost { actor, kind, error } => {
+                ("actor_lost", json!({"actor": actor, "actor_kind": kind, "error": {"message": shown(error)}}))
+            }
             Self::WorkerLost { stage, reason, error } => {
                 ("worker_lost", json!({"stage": stage, "reason": reason, "error": {"message": shown(error)}}))
             }

@@ -10,6 +10,11 @@ use actix::{Actor, ActorContext as _, AsyncContext as _, Context, Handler, Messa
 use super::board::GpuBoard;
 use super::reading::{GpuOpener, GpuReader, GpusUnread, SweptGpu};
 use crate::events::{EventSender, LifecycleEvent};
+use crate::registry::{ActorKind, Listing, Mailbox, Observed, Registration, Registry};
+use crate::takes_letters;
+
+/// One sweep at a time is answered.
+const MAILBOX: usize = 16;
 
 /// Sweeps that fail one after the other come at up to this many intervals.
 const LONGEST_BACKOFF: u32 = 12;
@@ -43,13 +48,30 @@ pub struct GpuMonitorActor {
     failures: u32,
     /// Why nothing could be read, as it was last told.
     told: Option<String>,
+    registration: Registration,
 }
 
 impl GpuMonitorActor {
-    /// A monitor that reads by what `opener` gives, and shows its readings on `board`.
-    pub fn new(settings: GpuMonitorSettings, opener: GpuOpener, events: EventSender, board: GpuBoard) -> Self {
-        let due = Instant::now();
-        Self { settings, opener, events, board, requests: None, asked: None, due, failures: 0, told: None }
+    /// Starts a monitor that reads by what `opener` gives, and shows its readings on `board`.
+    pub fn start_in(
+        registry: &Registry,
+        settings: GpuMonitorSettings,
+        opener: GpuOpener,
+        events: EventSender,
+        board: GpuBoard,
+    ) -> Mailbox<Self> {
+        registry.start(Listing::new("gpu-monitor", ActorKind::Monitor, MAILBOX), |registration| Self {
+            settings,
+            opener,
+            events,
+            board,
+            requests: None,
+            asked: None,
+            due: Instant::now(),
+            failures: 0,
+            told: None,
+            registration,
+        })
     }
 
     fn tick(&mut self, context: &mut Context<Self>) {
@@ -75,7 +97,7 @@ impl GpuMonitorActor {
 
     fn start_reading(&self, context: &mut Context<Self>) -> mpsc::Sender<()> {
         let (requests, asked) = mpsc::channel();
-        let (opener, monitor) = (self.opener.clone(), context.address());
+        let (opener, monitor) = (self.opener.clone(), self.registration.mailbox(context.address()));
         // Without a thread the receiver is gone, which the sender will tell.
         let _ = std::thread::Builder::new().name("gpu-monitor".to_owned()).spawn(move || {
             let mut reader = None;
@@ -99,6 +121,7 @@ impl GpuMonitorActor {
                 context.stop();
             }
             Err(GpusUnread::Failed(error)) => {
+                self.registration.note_error(&error);
                 self.failures = self.failures.saturating_add(1);
                 let intervals = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX).min(LONGEST_BACKOFF);
                 self.due = Instant::now() + self.settings.interval * intervals;
@@ -169,6 +192,14 @@ impl Actor for GpuMonitorActor {
         context.run_interval((self.settings.interval / 10).max(Duration::from_millis(1)), Self::tick);
     }
 }
+
+impl Observed for GpuMonitorActor {
+    fn observable_state(&self) -> serde_json::Value {
+        serde_json::json!({"readable": self.board.readable(), "failures": self.failures, "reading": self.asked.is_some()})
+    }
+}
+
+takes_letters!(GpuMonitorActor);
 
 /// From the thread: what it read.
 #[derive(Message)]

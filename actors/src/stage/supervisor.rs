@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use actix::{Actor, AsyncContext, Context, Handler, Message};
 use sts_protocol::ErrorCode;
 
 use super::post::{Post, Status};
@@ -15,7 +15,11 @@ use super::state::StageState;
 use super::worker::{Exit, Worker};
 use super::{FairQueue, Job, StageConfig, StageFailure, StageHandle};
 use crate::events::{EventSender, LifecycleEvent};
+use crate::registry::{ActorKind, Listing, Mailbox, Observed, Registration, Registry};
+use crate::takes_letters;
 
+/// Commands of operators, and what workers tell.
+const MAILBOX: usize = 64;
 const TICK: Duration = Duration::from_millis(100);
 /// A worker that is still busy after this many limits is given up: its thread is left behind and replaced.
 const HARD_LIMIT_FACTOR: u32 = 3;
@@ -41,18 +45,21 @@ pub struct StageSupervisor<I, O> {
     abandoned: HashSet<u64>,
     /// When workers were replaced, within the window.
     replacements: VecDeque<Instant>,
+    registration: Registration,
 }
 
 /// Starts a stage; its workers build their engines in the background.
 pub fn start<I: Send + 'static, O: Send + 'static>(
+    registry: &Registry,
     config: StageConfig,
     source: impl Into<EngineSource<I, O>>,
     events: EventSender,
-) -> (StageHandle<I, O>, Addr<StageSupervisor<I, O>>) {
+) -> (StageHandle<I, O>, Mailbox<StageSupervisor<I, O>>) {
     let queue = Arc::new(FairQueue::new(config.queue_capacity));
     let state = Arc::new(StageState::default());
     let handle = StageHandle { stage: config.stage, queue: Arc::clone(&queue), state: Arc::clone(&state) };
-    let supervisor = StageSupervisor {
+    let listing = Listing::new(format!("{}-supervisor", config.stage.as_str()), ActorKind::Supervisor, MAILBOX);
+    let supervisor = registry.start(listing, |registration| StageSupervisor {
         workers_wanted: config.workers,
         config,
         queue,
@@ -66,8 +73,9 @@ pub fn start<I: Send + 'static, O: Send + 'static>(
         next_worker: 0,
         abandoned: HashSet::new(),
         replacements: VecDeque::new(),
-    };
-    (handle, supervisor.start())
+        registration,
+    });
+    (handle, supervisor)
 }
 
 impl<I: Send + 'static, O: Send + 'static> Actor for StageSupervisor<I, O> {
@@ -113,7 +121,7 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
             worker.factory = Arc::clone(&fallback.factory);
             worker.config.max_batch = fallback.max_batch;
         }
-        let supervisor = context.address();
+        let supervisor = self.registration.mailbox(context.address());
         let name = format!("{}-{id}", self.config.stage.as_str());
         let spawned = std::thread::Builder::new().name(name).spawn(move || {
             let ready = |engine| supervisor.do_send(WorkerReady { worker: id, engine });
@@ -212,6 +220,8 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
     fn note_loss(&mut self, reason: &'static str, error: String) {
         *self.lost.entry(reason).or_default() += 1;
         self.state.set_last_error(Some(error.clone()));
+        self.registration.note_restart();
+        self.registration.note_error(&error);
         self.events.publish(LifecycleEvent::WorkerLost { stage: self.config.stage, reason, error });
     }
 
@@ -241,6 +251,21 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
         self.count_ready();
     }
 }
+
+impl<I, O> Observed for StageSupervisor<I, O> {
+    fn observable_state(&self) -> serde_json::Value {
+        serde_json::json!({
+            "workers_wanted": self.workers_wanted,
+            "workers_ready": self.state.ready_workers(),
+            "restarting": self.rollout.is_some(),
+            "paused": self.queue.is_paused(),
+            "abandoned_threads": self.abandoned.len(),
+            "lost": self.lost,
+        })
+    }
+}
+
+takes_letters!(StageSupervisor<I, O>, I, O);
 
 /// From a worker's thread: the engine is warm.
 #[derive(Message)]

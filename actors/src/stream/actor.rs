@@ -9,13 +9,15 @@ use super::messages::{Answer, Attach, Close, Detach, Drain, Drained, End, Offer,
 use super::observation::ObserveStream;
 use super::outlet::{Connection, Flushed, MAX_BACKLOG, Outlet, Waiting};
 use super::session::{Effect, Session, SessionState};
-use crate::events::EventSender;
+use crate::events::{EventSender, LifecycleEvent};
 use crate::job::{AsrInput, AsrOutput, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
+use crate::registry::{Observed, Registration};
 use crate::stage::{Cancellation, Job, Place, Reply, StageHandle};
+use crate::takes_letters;
 
 const TICK: Duration = Duration::from_millis(100);
 /// Each may hold a fragment's audio; more than this wait only when the stream's thread is starved.
-const MAILBOX: usize = 64;
+pub const STREAM_MAILBOX: usize = 64;
 
 /// The three stages.
 #[derive(Clone)]
@@ -54,6 +56,7 @@ pub struct StreamActor {
     place: Option<Place<Job<AsrInput, AsrOutput>>>,
     cancellation: Cancellation,
     gone: Option<StreamGone>,
+    registration: Registration,
 }
 
 impl StreamActor {
@@ -66,6 +69,7 @@ impl StreamActor {
         events: EventSender,
         connection: (u64, Box<dyn Outlet>),
         gone: StreamGone,
+        registration: Registration,
     ) -> Self {
         let connection = Some(Connection::new(connection.0, connection.1));
         Self {
@@ -78,6 +82,7 @@ impl StreamActor {
             place: None,
             cancellation: Cancellation::default(),
             gone: Some(gone),
+            registration,
         }
     }
 
@@ -88,7 +93,7 @@ impl StreamActor {
                 match effect {
                     Effect::Send(message) => self.send(message),
                     Effect::Deliver(number) => self.queue(Waiting::Result(number)),
-                    Effect::Publish(event) => self.events.publish(event),
+                    Effect::Publish(event) => self.publish(event),
                     Effect::Recognize(number, input) => {
                         let (stage, place) = (self.stages.asr.clone(), self.place.take());
                         self.submit(&stage, place, number, input, context);
@@ -126,7 +131,7 @@ impl StreamActor {
         O: Send + 'static,
         Self: Handler<Answer<O>>,
     {
-        let address = context.address();
+        let address = self.registration.mailbox(context.address());
         // The answer passes by the mailbox' bound: there is one for each fragment in flight, and those are bounded.
         let reply: Reply<O> = Box::new(move |report| address.do_send(Answer { number, report }));
         let cancellation = self.cancellation.clone();
@@ -140,6 +145,17 @@ impl StreamActor {
         if let Err(failure) = submitted {
             self.session.not_submitted(number, stage.stage, failure, Instant::now());
         }
+    }
+
+    fn publish(&self, event: LifecycleEvent) {
+        match &event {
+            LifecycleEvent::FragmentRefused { code, .. } => self.registration.note_error(code.as_str()),
+            LifecycleEvent::FragmentProcessed { failure: Some((stage, code)), .. } => {
+                self.registration.note_error(&format!("{} in {}", code.as_str(), stage.as_str()));
+            }
+            _ => {}
+        }
+        self.events.publish(event);
     }
 
     fn send(&mut self, message: ServiceMessage) {
@@ -192,7 +208,6 @@ impl Actor for StreamActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(MAILBOX);
         let ready = self.session.ready(self.stages.engines(), false);
         self.send(ServiceMessage::Ready(ready));
         self.perform(context);
@@ -202,6 +217,16 @@ impl Actor for StreamActor {
         });
     }
 }
+
+impl Observed for StreamActor {
+    fn observable_state(&self) -> serde_json::Value {
+        let seen = self.session.observe(self.opened_at, Instant::now());
+        serde_json::json!({"state": seen.state, "attached": seen.attached, "in_flight": seen.in_flight,
+            "unsent": seen.unsent, "level": seen.level, "fragments": seen.fragments})
+    }
+}
+
+takes_letters!(StreamActor);
 
 /// However the actor ends, by its session, with its arbiter or by a panic, it leaves nothing behind.
 impl Drop for StreamActor {

@@ -27,7 +27,7 @@ mod session_properties;
 #[cfg(test)]
 mod session_tests;
 
-pub use actor::{Stages, StreamActor, StreamGone};
+pub use actor::{STREAM_MAILBOX, Stages, StreamActor, StreamGone};
 pub use messages::{Attach, Close, Detach, Drain, Drained, End, Offer, OnReply, Pause, Resume, Tell, no_such_session};
 pub use observation::{
     FragmentCounts, LastError, ObserveStream, ProcessingTimes, StageTimes, StreamObservation, StreamState,

@@ -4,12 +4,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, Arbiter, Context, Handler};
+use actix::{Actor, Arbiter, Context, Handler};
 use bytes::Bytes;
 use sts_actors::events::{EventBus, LifecycleEvent};
 use sts_actors::job::{AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
+use sts_actors::registry::{ActorKind, Listing, Mailbox, Registry};
 use sts_actors::stage::{self, StageConfig, StageEngine, StageFailure};
-use sts_actors::stream::{Identity, Offer, Outlet, SendError, Session, Stages, StreamActor, StreamSettings};
+use sts_actors::stream::{
+    Identity, Offer, Outlet, STREAM_MAILBOX, SendError, Session, Stages, StreamActor, StreamSettings,
+};
 use sts_protocol::{
     AudioFormat, AudioSpec, ErrorCode, ErrorMessage, Fragment, FragmentAck, FragmentProcessed, ServiceMessage, Stage,
     StreamInit, VoiceProfiles,
@@ -247,7 +250,7 @@ fn stage_config(stage: Stage) -> StageConfig {
     }
 }
 
-fn fake_stages(gate: &Arc<Gate>) -> Stages {
+fn fake_stages(registry: &Registry, gate: &Arc<Gate>) -> Stages {
     let events = sts_actors::events::EventSender::silent;
     let (for_asr, for_translation, for_tts) = (Arc::clone(gate), Arc::clone(gate), Arc::clone(gate));
     let asr: stage::EngineFactory<AsrInput, AsrOutput> =
@@ -257,9 +260,9 @@ fn fake_stages(gate: &Arc<Gate>) -> Stages {
     let tts: stage::EngineFactory<TtsInput, TtsOutput> =
         Arc::new(move || Ok(Box::new(FakeEngine(Arc::clone(&for_tts)))));
     Stages {
-        asr: stage::start(stage_config(Stage::Asr), asr, events()).0,
-        translation: stage::start(stage_config(Stage::Translation), translation, events()).0,
-        tts: stage::start(stage_config(Stage::Tts), tts, events()).0,
+        asr: stage::start(registry, stage_config(Stage::Asr), asr, events()).0,
+        translation: stage::start(registry, stage_config(Stage::Translation), translation, events()).0,
+        tts: stage::start(registry, stage_config(Stage::Tts), tts, events()).0,
     }
 }
 
@@ -280,7 +283,7 @@ impl Handler<LifecycleEvent> for Listener {
 
 /// A stream's actor and all that a test needs of its surroundings.
 pub struct Bench {
-    pub stream: Addr<StreamActor>,
+    pub stream: Mailbox<StreamActor>,
     pub arbiter: Arbiter,
     pub gate: Arc<Gate>,
     pub events: mpsc::Receiver<LifecycleEvent>,
@@ -291,17 +294,19 @@ pub struct Bench {
 pub fn with_stream(settings: StreamSettings, outlet: Box<dyn Outlet>, test: impl FnOnce(Bench) + Send + 'static) {
     actix::System::new().block_on(async move {
         let gate = Arc::new(Gate::default());
-        let stages = fake_stages(&gate);
+        let registry = Registry::default();
+        let stages = fake_stages(&registry, &gate);
         let (heard, events) = mpsc::channel();
-        let bus = EventBus::start_with(vec![Listener(heard).start().recipient()]);
+        let bus = EventBus::start_with(&registry, vec![Listener(heard).start().recipient()]);
         let (gone_sender, gone) = mpsc::channel();
         let on_gone = Box::new(move || {
             // A test that has heard enough has hung up.
             let _ = gone_sender.send(());
         });
         let arbiter = Arbiter::new();
-        let stream = StreamActor::start_in_arbiter(&arbiter.handle(), move |_| {
-            StreamActor::new(7, session(settings), stages, bus, (1, outlet), on_gone)
+        let listing = Listing::new("stream:s", ActorKind::Stream, STREAM_MAILBOX);
+        let stream = registry.start_on(&arbiter.handle(), listing, move |registration| {
+            StreamActor::new(7, session(settings), stages, bus, (1, outlet), on_gone, registration)
         });
         let bench = Bench { stream, arbiter, gate, events, gone };
         tokio::task::spawn_blocking(move || test(bench)).await.expect("the test passes");
