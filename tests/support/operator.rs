@@ -21,7 +21,13 @@ impl Operator {
         Self { client: reqwest::Client::new(), base: format!("http://{}/api/v1", service.operators) }
     }
 
-    async fn ask(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+    /// A request to a path of the API, to be made more of.
+    pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    /// Sends it; gives the status and what was said.
+    pub async fn ask(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
         let answer = request.timeout(PATIENCE).send().await.expect("an answer");
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
@@ -36,6 +42,10 @@ impl Operator {
 
     pub async fn put(&self, path: &str, body: &Value) -> (u16, Value) {
         self.ask(self.client.put(format!("{}{path}", self.base)).json(body)).await
+    }
+
+    pub async fn post_json(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.ask(self.client.post(format!("{}{path}", self.base)).json(body)).await
     }
 
     /// How a stage is.

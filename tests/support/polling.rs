@@ -121,6 +121,11 @@ impl Worker {
         came.unwrap_or_else(|_| panic!("no {event} came, but {:?}", others.lock().expect("no panic")))
     }
 
+    /// Says goodbye.
+    pub async fn leave(&self) {
+        self.post("41".to_owned()).await;
+    }
+
     /// Waits until the service has ended the connection.
     pub async fn closed(&self) {
         let closing = async { while self.packet().await != "41" {} };
