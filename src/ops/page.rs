@@ -25,6 +25,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/page/format.js", SCRIPT, include_str!("page/format.js")),
     ("/page/gpus.js", SCRIPT, include_str!("page/gpus.js")),
     ("/page/main.js", SCRIPT, include_str!("page/main.js")),
+    ("/page/names.js", SCRIPT, include_str!("page/names.js")),
     ("/page/service.js", SCRIPT, include_str!("page/service.js")),
     ("/page/sparkline.js", SCRIPT, include_str!("page/sparkline.js")),
     ("/page/stages.js", SCRIPT, include_str!("page/stages.js")),
@@ -56,4 +57,45 @@ fn answer(kind: &'static str, content: &'static str) -> HttpResponse {
         // A page of another version of the service would not understand this one's feed.
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .body(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(path: &str) -> &'static str {
+        let (.., content) =
+            FILES.iter().find(|(known, ..)| *known == path).unwrap_or_else(|| panic!("{path} is missing"));
+        content
+    }
+
+    #[test]
+    fn every_file_is_served_and_every_import_is_there() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ops/page");
+        let count = std::fs::read_dir(folder).expect("the page's files").count();
+        assert_eq!(count, FILES.len(), "files in {folder}, and files that are served");
+        let mut imports = 0;
+        for (path, _, script) in FILES.iter().filter(|(_, kind, _)| *kind == SCRIPT) {
+            for (_, rest) in script.match_indices(" from './").map(|(at, found)| script.split_at(at + found.len())) {
+                let name = rest.split('\'').next().expect("a name");
+                assert!(!content(&format!("/page/{name}")).is_empty(), "{path} imports {name}");
+                imports += 1;
+            }
+        }
+        assert!(imports > 20, "{imports}");
+    }
+
+    #[test]
+    fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
+        let html = content("/");
+        for inline in [" style=", "<style", "javascript:", " onclick=", "://"] {
+            assert!(!html.contains(inline), "{inline} in index.html");
+        }
+        assert_eq!(html.matches("<script").count(), html.matches(" src=\"/page/main.js\"></script>").count());
+        for (path, kind, text) in FILES.iter().filter(|(_, kind, _)| *kind != IMAGE) {
+            for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "url(", "@import"] {
+                assert!(!text.contains(sink), "{sink} in {path}, {kind}");
+            }
+        }
+    }
 }

@@ -51,7 +51,7 @@ export default async function streams(browser, operators) {
   await tab.page.click('[data-column="failed"] button');
   assert.equal((await ids(tab))[0], failing.id);
   assert.equal(await tab.page.$eval('[data-column="failed"]', (head) => head.getAttribute('aria-sort')), 'descending');
-  assert.match(await tab.text('#streams-body tr:first-child [data-field="error"]'), /^INTERNAL in tts, .* ago: /);
+  assert.match(await tab.text('#streams-body tr:first-child [data-field="error"]'), /^INTERNAL in synthesis, .* ago: /);
   await tab.page.select('#streams-show', 'trouble');
   assert.deepEqual(await ids(tab), [failing.id]);
   await tab.page.select('#streams-show', 'all');

@@ -2,10 +2,12 @@
 
 import { Keyed, byId, element, setHidden } from './dom.js';
 import { count, duration, timeOfDay } from './format.js';
+import { inStage, stageName } from './names.js';
 
-const stage = (event) => `The ${event.stage} stage`;
+const stage = (event) => stageName(event.stage);
 const stream = (event) => `Stream ${event.stream_id}`;
 const why = ({ error }) => [error?.code, error?.message].filter(Boolean).join(': ') || 'no reason given';
+const result = ({ status, error }) => (error ? `${status} in ${inStage(error.stage)}, ${error.code}` : status);
 const workers = (number) => `${count(number)} ${number === 1 ? 'worker' : 'workers'}`;
 
 /** By the event's name: how it is shown, and its sentence. */
@@ -16,9 +18,9 @@ const SENTENCES = {
   stream_closed: ['quiet', (event) => `${stream(event)} is closed: ${event.reason}`],
   fragment_received: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} was accepted`],
   fragment_refused: ['warn', (event) => `${stream(event)}: a fragment was refused, ${why(event)}`],
-  fragment_processed: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} is ${event.status}${event.error ? `, ${why(event)}` : ''}`],
-  stage_finished: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} left ${event.stage}`],
-  stage_failed: ['bad', (event) => `${stream(event)}: fragment ${event.sequence_number} failed in ${event.stage}, ${why(event)}`],
+  fragment_processed: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} is ${result(event)}`],
+  stage_finished: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} left ${inStage(event.stage)}`],
+  stage_failed: ['bad', (event) => `${stream(event)}: fragment ${event.sequence_number} failed in ${inStage(event.stage)}, ${why(event)}`],
   sequence_numbers_skipped: ['warn', (event) => `${stream(event)}: ${count(event.count)} sequence numbers were given up`],
   backpressure: ['warn', (event) => `${stream(event)} is under ${event.severity} load, ${event.in_flight} in flight`],
   worker_ready: ['ok', (event) => `${stage(event)} has a warm worker: ${event.engine}, after ${duration(event.started_in_ms)}`],
@@ -34,12 +36,15 @@ const SENTENCES = {
   gpus_unreadable: ['bad', (event) => `No GPU can be read: ${why(event)}`],
 };
 
+const RESULTS = { success: 'quiet', partial: 'warn', failed: 'bad' };
+/** Told by the result of the fragment as well. */
+const TWICE = new Set(['stage_failed']);
 const TROUBLE = new Set(['warn', 'bad']);
 
 function describe(event) {
   const { number, timestamp, kind, event: name, ...rest } = event;
   if (name === 'backpressure' && event.severity === 'low') return ['ok', `${stream(event)} is under low load again`];
-  if (name === 'fragment_processed' && event.status !== 'success') return ['bad', SENTENCES[name][1](event)];
+  if (name === 'fragment_processed') return [RESULTS[event.status] ?? 'unknown', SENTENCES[name][1](event)];
   const known = SENTENCES[name];
   return known ? [known[0], known[1](event)] : [kind === 'error' ? 'bad' : 'quiet', `${name.replaceAll('_', ' ')} ${JSON.stringify(rest)}`];
 }
@@ -59,7 +64,7 @@ export class Events {
   }
 
   #render() {
-    const described = this.#latest.map((event) => [event, describe(event)]).reverse();
+    const described = this.#latest.filter(({ event }) => !TWICE.has(event)).map((event) => [event, describe(event)]).reverse();
     const shown = described.filter(([, [kind]]) => !this.#trouble.checked || TROUBLE.has(kind));
     // Numbers begin anew when the service does.
     this.#list.show(shown, ([event]) => `${event.number} ${event.timestamp}`, (part, [event, [kind, sentence]]) => {

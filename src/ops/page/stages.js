@@ -4,16 +4,14 @@ import { ask } from './action.js';
 import { Changes } from './announcer.js';
 import { Keyed, byId, element, instantiate, setBadge, setOptionalText, setText } from './dom.js';
 import { count, duration } from './format.js';
+import { inStage, stageName } from './names.js';
 import { draw } from './sparkline.js';
 
-const NAMES = { asr: 'Recognition', translation: 'Translation', tts: 'Synthesis' };
 const LOSSES = { panic: 'panicked', poisoned: 'poisoned', stuck: 'stuck', cannot_start: 'could not start' };
 /** Seconds of queue depth that are drawn. */
 const HISTORY = 60;
 /** Waiting for so long, ms, is worth a colour. */
 const LONG_WAIT_MS = 2000;
-
-const name = (stage) => NAMES[stage] ?? stage;
 
 function stateOf(stage) {
   if (stage.workers_ready === 0) {
@@ -55,7 +53,7 @@ export class Stages {
     part.node.dataset.stage = stage;
     for (const button of part.node.querySelectorAll('[data-action]')) {
       part.fields[button.dataset.action] = button;
-      const what = element('span', ` ${name(stage)}`, { class: 'unseen' });
+      const what = element('span', ` ${stageName(stage)}`, { class: 'unseen' });
       const label = element('span', button.textContent);
       button.replaceChildren(label, what);
       button.addEventListener('click', () => ask(this.#actions(part.stage)[button.dataset.action]()));
@@ -67,8 +65,8 @@ export class Stages {
     const { fields } = part;
     part.stage = stage;
     const [kind, state] = stateOf(stage);
-    this.#changes.note(stage.stage, kind, `${name(stage.stage)}: ${state}.`);
-    setText(fields.name, name(stage.stage));
+    this.#changes.note(stage.stage, kind, `${stageName(stage.stage)}: ${state}.`);
+    setText(fields.name, stageName(stage.stage));
     setText(fields.engine, stage.engine || 'no engine yet');
     setBadge(fields.state, kind, state);
 
@@ -101,7 +99,7 @@ export class Stages {
 
   #actions(stage) {
     const path = `/stages/${stage.stage}`;
-    const called = name(stage.stage).toLowerCase();
+    const called = inStage(stage.stage);
     return {
       restart: () => ({
         title: `Restart ${called}`, verb: 'Restart',

@@ -4,6 +4,7 @@ import { ask } from './action.js';
 import { announce } from './announcer.js';
 import { Keyed, byId, element, instantiate, setAttribute, setBadge, setHidden, setOptionalText, setText } from './dom.js';
 import { count, duration } from './format.js';
+import { inStage } from './names.js';
 import { draw } from './sparkline.js';
 
 /** Rows that are shown before somebody asks for all of them. */
@@ -168,7 +169,7 @@ export class Streams {
     }
     const error = stream.last_error;
     setText(fields.error, error
-      ? `${error.code}${error.stage ? ` in ${error.stage}` : ''}, ${duration(error.ms_ago)} ago: ${error.message}` : '');
+      ? `${error.code}${error.stage ? ` in ${inStage(error.stage)}` : ''}, ${duration(error.ms_ago)} ago: ${error.message}` : '');
   }
 }
 
