@@ -13,7 +13,7 @@ mod gpu;
 mod log_disk_full;
 mod panic;
 mod poison_fragment;
-//mod real_models;
+mod real_models;
 //mod restart_under_load;
 mod scene;
 mod stuck_worker;

@@ -41,6 +41,11 @@ impl Scene {
         Self { operator: Operator::of(&service), service, folder }
     }
 
+    /// Over a service that was started otherwise, and whose log is elsewhere.
+    pub fn of(service: Service) -> Self {
+        Self { operator: Operator::of(&service), service, folder: tempfile::tempdir().expect("a folder") }
+    }
+
     /// A file in the scene's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
