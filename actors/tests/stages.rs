@@ -211,6 +211,44 @@ fn a_worker_that_cannot_start_is_tried_again_until_it_can() {
 }
 
 #[test]
+fn a_worker_that_cannot_start_is_tried_further_and_further_apart() {
+    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&attempts);
+    let factory: EngineFactory<Order, u32> = Arc::new(move || {
+        noted.lock().expect("not poisoned").push(Instant::now());
+        Err("the weights are missing".to_owned())
+    });
+    with_stage(config(), factory, move |_| {
+        wait_until("it has tried four times", || attempts.lock().expect("not poisoned").len() == 4);
+        let attempts = attempts.lock().expect("not poisoned");
+        let gaps: Vec<u128> = attempts.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+        assert!(gaps.iter().zip([200, 400, 800]).all(|(gap, least)| *gap >= least), "{gaps:?}");
+    });
+}
+
+#[test]
+fn a_storm_of_losses_does_not_turn_into_a_storm_of_engines() {
+    const WORKERS: usize = 16;
+    /// Most replacements within a minute.
+    const BOUND: usize = 30;
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&attempts);
+    let factory: EngineFactory<Order, u32> = Arc::new(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Err("the weights are missing".to_owned())
+    });
+    with_stage(StageConfig { workers: WORKERS, ..config() }, factory, move |_| {
+        wait_until("the bound is reached", || attempts.load(Ordering::SeqCst) == WORKERS + BOUND);
+        // Without it, all sixteen would be tried again after 0.8 s.
+        let deadline = Instant::now() + Duration::from_millis(1_500);
+        while Instant::now() < deadline {
+            assert_eq!(attempts.load(Ordering::SeqCst), WORKERS + BOUND);
+            std::thread::yield_now();
+        }
+    });
+}
+
+#[test]
 fn a_full_queue_refuses_and_what_waited_is_taken_in_batches() {
     let memory = Arc::new(Memory::default());
     let gate = Arc::new(Mutex::new(()));

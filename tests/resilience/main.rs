@@ -6,7 +6,7 @@ mod support;
 
 mod cannot_start;
 mod clock_jump;
-//mod document;
+mod document;
 mod failing_engine;
 mod full_queues;
 mod gpu;
@@ -14,7 +14,7 @@ mod log_disk_full;
 mod panic;
 mod poison_fragment;
 mod real_models;
-//mod restart_under_load;
+mod restart_under_load;
 mod scene;
 mod stuck_worker;
 mod translator;
