@@ -1,6 +1,8 @@
 //! A worker whose engine cannot be built: its weights are missing.
 
-use crate::scene::{Recovery, STAGES, Scene, assert_success};
+use serde_json::json;
+
+use crate::scene::{Recovery, STAGES, Scene, Stream, assert_success};
 
 fn scene(missing: &[&str]) -> Scene {
     Scene::with_files(|folder| {
@@ -21,6 +23,8 @@ async fn a_stage_that_cannot_start_keeps_the_service_unready_and_says_why() {
     }
     let live = crate::support::get(&scene.service.address, "/health/live").expect("it listens");
     assert!(live.starts_with("HTTP/1.1 200"), "it lives: {live}");
+    let refused = Stream::try_open(&scene.service.address, "too-early").await.err().expect("nobody could serve it");
+    assert_eq!((&refused["code"], &refused["retryable"]), (&json!("SERVICE_OVERLOADED"), &json!(true)), "{refused}");
     let recovery = Recovery::begins();
     for (stage, _) in STAGES {
         scene.remove(&format!("missing-{stage}"));

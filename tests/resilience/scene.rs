@@ -135,8 +135,13 @@ pub struct Stream {
 
 impl Stream {
     pub async fn open(address: &str, id: &str) -> Self {
-        let (client, ready) = connect(address, id, &init(FRAGMENT_MS)).await;
-        Self {
+        Self::try_open(address, id).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Gives the `error` when the stream is refused.
+    pub async fn try_open(address: &str, id: &str) -> Result<Self, Value> {
+        let (client, ready) = connect(address, id, &init(FRAGMENT_MS)).await?;
+        Ok(Self {
             client,
             id: id.to_owned(),
             address: address.to_owned(),
@@ -145,7 +150,7 @@ impl Stream {
             next: 0,
             received: 0,
             results: VecDeque::new(),
-        }
+        })
     }
 
     /// Breaks the connection, and comes back for what it has not received.
@@ -153,7 +158,7 @@ impl Stream {
         let mut message = init(FRAGMENT_MS);
         let last_received = (self.received + self.results.len()).checked_sub(1);
         message["resume"] = json!({"session_id": self.session_id, "last_sequence_received": last_received});
-        let (client, ready) = connect(&self.address, &self.id, &message).await;
+        let (client, ready) = connect(&self.address, &self.id, &message).await.expect("its stream is there");
         assert_eq!((&ready["resumed"], &ready["next_sequence_number"]), (&json!(true), &json!(self.next)), "{ready}");
         std::mem::replace(&mut self.client, client).reset();
     }
@@ -232,13 +237,16 @@ impl Stream {
     }
 }
 
-async fn connect(address: &str, id: &str, init: &Value) -> (Client, Value) {
+async fn connect(address: &str, id: &str, init: &Value) -> Result<(Client, Value), Value> {
     let auth = json!({"stream_id": id, "worker_id": "resilience"});
     let mut client = Client::connect(address, &auth, std::sync::Arc::default()).await.expect("a connection");
     client.emit("stream:init", init).await.expect("a fresh connection takes it");
-    let ready = client.next_event().await.expect("an answer");
-    assert_eq!(ready.event(), "stream:ready", "{ready:?}");
-    (client, ready.data())
+    let answer = client.next_event().await.expect("an answer");
+    match answer.event() {
+        "stream:ready" => Ok((client, answer.data())),
+        "error" => Err(answer.data()),
+        _ => panic!("{answer:?}"),
+    }
 }
 
 pub fn assert_success(result: &Value) {

@@ -140,10 +140,21 @@ impl Worker {
             message["resume"] =
                 json!({"session_id": session_id, "last_sequence_received": self.received.checked_sub(1)});
         }
-        client.emit("stream:init", &message).await.expect("a fresh connection takes it");
-        let ready = tokio::time::timeout(DEADLINE, client.next_event()).await.expect("in time").expect("an answer");
-        assert_eq!(ready.event(), "stream:ready", "{}: {ready:?}", self.stream_id);
-        let ready = ready.data();
+        let ready = loop {
+            client.emit("stream:init", &message).await.expect("a fresh connection takes it");
+            let answer =
+                tokio::time::timeout(DEADLINE, client.next_event()).await.expect("in time").expect("an answer");
+            let data = answer.data();
+            match answer.event() {
+                "stream:ready" => break data,
+                // No stream is opened while a stage has no live worker; one that is there already is resumed all the same.
+                "error" if data["code"] == "SERVICE_OVERLOADED" && self.session_id.is_none() => {
+                    soak.tally.note("stream refused, SERVICE_OVERLOADED".to_owned()).await;
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+                _ => panic!("{}: {answer:?}", self.stream_id),
+            }
+        };
         if self.session_id.is_some() {
             assert_eq!(ready["resumed"], true);
             // The one that was on its way when the connection broke arrived, or did not.
