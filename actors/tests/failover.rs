@@ -23,6 +23,8 @@ enum Order {
     Answer,
     /// A panic that is no device's fault.
     Panic,
+    /// A GPU does not return from this one until the test is over; a CPU does it.
+    Hang,
 }
 
 /// A device that can be taken away.
@@ -70,6 +72,13 @@ impl StageEngine<Order, (&'static str, usize)> for Device {
         let obey = |order: &Order| match order {
             Order::Answer => Ok((self.name, batch.len())),
             Order::Panic => panic!("told to panic"),
+            Order::Hang if self.name == "GPU" => {
+                while self.is_there.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+                Err(StageFailure::new(ErrorCode::Internal, "too late"))
+            }
+            Order::Hang => Ok((self.name, batch.len())),
         };
         batch.iter().map(obey).collect()
     }
@@ -144,13 +153,22 @@ impl Outside {
 }
 
 fn with_stage(gpu: &Device, cpu: Option<&Device>, test: impl FnOnce(Outside) + Send + 'static) {
+    with_limited_stage(Duration::from_secs(60), gpu, cpu, test);
+}
+
+fn with_limited_stage(
+    timeout: Duration,
+    gpu: &Device,
+    cpu: Option<&Device>,
+    test: impl FnOnce(Outside) + Send + 'static,
+) {
     let config = StageConfig {
         stage: Stage::Tts,
         workers: 1,
         max_batch: 8,
         linger: Duration::ZERO,
         queue_capacity: 64,
-        timeout: Duration::from_secs(60),
+        timeout,
         start_timeout: Duration::from_secs(60),
         max_abandoned_threads: 4,
         retries: 1,
@@ -207,6 +225,22 @@ fn a_gpu_that_was_never_there_is_given_up_and_the_stage_is_ready() {
     with_stage(&gpu, Some(&cpu), move |stage| {
         stage.wait_until("it is ready", |stage| stage.handle.ready_workers() == 1);
         assert_eq!(stage.answer(Order::Answer), Ok(("CPU", 1)));
+    });
+}
+
+#[test]
+fn a_gpu_that_hangs_is_given_up_before_the_stage_is() {
+    let (gpu, cpu) = (Device::new("GPU"), Device::new("CPU"));
+    let hanging = gpu.clone();
+    with_limited_stage(Duration::from_millis(50), &gpu, Some(&cpu), move |stage| {
+        for stuck in 1..=3 {
+            assert_eq!(stage.answer(Order::Hang), Err(ErrorCode::Timeout));
+            stage.wait_until("it is left behind", |stage| stage.observe().restarts.get("stuck") == Some(&stuck));
+        }
+        assert_eq!(stage.answer(Order::Hang), Ok(("CPU", 1)));
+        hanging.set(false);
+        stage.wait_until("the threads are back", |stage| stage.observe().abandoned_threads == 0);
+        assert_eq!(stage.count(|event| matches!(event, LifecycleEvent::StageHopeless { .. })), 0);
     });
 }
 

@@ -15,9 +15,13 @@ const LIBRARY: &str = "libnvidia-ml.so.1";
 /// # Errors
 /// [`GpusUnread::Absent`] where it is not installed.
 pub fn open() -> Result<Box<dyn GpuReader>, GpusUnread> {
-    match Nvml::builder().lib_path(OsStr::new(LIBRARY)).init() {
+    open_library(LIBRARY)
+}
+
+fn open_library(library: &str) -> Result<Box<dyn GpuReader>, GpusUnread> {
+    match Nvml::builder().lib_path(OsStr::new(library)).init() {
         Ok(nvml) => Ok(Box::new(NvmlReader(nvml))),
-        Err(NvmlError::LibloadingError(_)) => Err(GpusUnread::Absent(format!("{LIBRARY} is not installed"))),
+        Err(NvmlError::LibloadingError(_)) => Err(GpusUnread::Absent(format!("{library} is not installed"))),
         Err(error) => Err(failed(&error)),
     }
 }
@@ -58,5 +62,23 @@ fn if_told<T>(value: Result<T, NvmlError>) -> Result<Option<T>, NvmlError> {
         Ok(value) => Ok(Some(value)),
         Err(NvmlError::NotSupported | NvmlError::NoPermission | NvmlError::FailedToLoadSymbol(_)) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_library_there_is_nothing_to_watch() {
+        let absent = GpusUnread::Absent("libno-such-driver.so.1 is not installed".to_owned());
+        assert_eq!(open_library("libno-such-driver.so.1").err(), Some(absent));
+    }
+
+    #[test]
+    fn what_a_card_does_not_tell_is_left_out_and_what_fails_is_said() {
+        assert_eq!(if_told::<u32>(Err(NvmlError::NotSupported)).ok(), Some(None));
+        assert_eq!(if_told(Ok(3)).ok(), Some(Some(3)));
+        assert!(matches!(if_told::<u32>(Err(NvmlError::GpuLost)), Err(NvmlError::GpuLost)));
     }
 }

@@ -22,7 +22,7 @@ async fn a_stage_past_its_limit_is_answered_with_timeout_and_one_past_three_is_l
 
         // Stuck: the next fragment waits behind it, and is done by another worker.
         let recovery = Recovery::begins();
-        stream.send(tens, 4_000).await.expect("it is accepted");
+        stream.send(tens, 2_000).await.expect("it is accepted");
         stream.send(1, 1).await.expect("it is accepted");
         assert_failed(&stream.result().await, stage, "TIMEOUT", true);
         assert_success(&stream.result().await);

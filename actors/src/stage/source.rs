@@ -44,8 +44,8 @@ impl<I, O> From<EngineFactory<I, O>> for EngineSource<I, O> {
 /// Why a worker is no more.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loss<'a> {
-    /// It was lost before its engine was built.
-    pub(super) while_starting: bool,
+    /// Its engine could not be built, or did not return: on a device that stays away that is all there is to see.
+    pub(super) is_mute: bool,
     /// A sentence.
     pub(super) error: &'a str,
     /// Batches that the stage has done in all.
@@ -63,10 +63,11 @@ pub(super) struct Failover {
 impl Failover {
     /// Notes that a worker on the first device was lost. Says whether the stage goes over now.
     ///
-    /// An engine that cannot be built there counts whatever the reason; a worker that was at work only when the device
-    /// is to blame, or else a bad fragment could move a stage. A batch that was done shows that the device is there.
+    /// An engine that cannot be built there, or does not return, counts whatever the reason; one that says why it is
+    /// lost only when the device is to blame, or else a bad fragment could move a stage. A batch that was done shows that
+    /// the device is there.
     pub(super) fn note(&mut self, loss: Loss<'_>, is_device_fault: fn(&str) -> bool) -> bool {
-        if self.engaged || !(loss.while_starting || is_device_fault(loss.error)) {
+        if self.engaged || !(loss.is_mute || is_device_fault(loss.error)) {
             return false;
         }
         self.faults = if loss.batches == self.batches { self.faults + 1 } else { 1 };
@@ -86,8 +87,8 @@ mod tests {
 
     fn after(losses: &[(bool, &str, u64)]) -> Vec<bool> {
         let mut failover = Failover::default();
-        let note = |&(while_starting, error, batches): &(bool, &str, u64)| {
-            failover.note(Loss { while_starting, error, batches }, blames_cuda)
+        let note = |&(is_mute, error, batches): &(bool, &str, u64)| {
+            failover.note(Loss { is_mute, error, batches }, blames_cuda)
         };
         losses.iter().map(note).collect()
     }

@@ -206,9 +206,7 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
         if status == Status::Starting && self.fail_rollout(worker, error) {
             return;
         }
-        if status == Status::Starting {
-            self.blame_device(index, true, error);
-        }
+        self.blame_device(index, true, error);
         if status == Status::Leaving {
             self.posts.remove(index);
         } else {
@@ -226,9 +224,9 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
     }
 
     /// Goes over to the other device when this loss shows that the first one stays away.
-    fn blame_device(&mut self, index: usize, while_starting: bool, error: &str) {
+    fn blame_device(&mut self, index: usize, is_mute: bool, error: &str) {
         let Some(fallback) = self.source.fallback.as_ref().filter(|_| !self.posts[index].on_fallback) else { return };
-        let loss = Loss { while_starting, error, batches: self.state.batches() };
+        let loss = Loss { is_mute, error, batches: self.state.batches() };
         if self.failover.note(loss, fallback.is_device_fault) {
             let (stage, error) = (self.config.stage, error.to_owned());
             self.events.publish(LifecycleEvent::StageFailedOver { stage, error });
