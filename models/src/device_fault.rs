@@ -92,6 +92,17 @@ mod tests {
     }
 
     #[test]
+    fn libtorch_itself_says_when_there_is_no_room() {
+        // 256 TiB: more than a process can address.
+        let error =
+            tch::Tensor::f_zeros([1 << 46], (tch::Kind::Float, tch::Device::Cpu)).expect_err("no machine has so much");
+        assert!(matches!(EngineError::from_torch(&error), EngineError::OutOfMemory(_)), "{error}");
+        let one = tch::Tensor::f_zeros([2, 3], (tch::Kind::Float, tch::Device::Cpu)).expect("room for six numbers");
+        let error = one.f_view([5]).expect_err("six are not five");
+        assert!(matches!(EngineError::from_torch(&error), EngineError::Poisoned(_)), "{error}");
+    }
+
+    #[test]
     fn a_full_device_is_no_reason_to_throw_the_engine_away_and_a_broken_one_is() {
         let error = |text: &str| EngineError::from_torch(&tch::TchError::Torch(text.to_owned()));
         let full = error("CUDA out of memory. Tried to allocate 20.00 MiB.\nand a second line");

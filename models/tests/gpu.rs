@@ -5,7 +5,9 @@ mod support;
 
 use sts_models::kokoro::{KokoroOptions, KokoroSynthesizer};
 use sts_models::whisper::{WhisperOptions, WhisperRecognizer};
-use sts_models::{Device, DeviceChoice, RecognizeRequest, Recognizer, SpeechSlot, SynthesizeRequest, Synthesizer};
+use sts_models::{
+    Device, DeviceChoice, EngineError, RecognizeRequest, Recognizer, SpeechSlot, SynthesizeRequest, Synthesizer,
+};
 use support::{audio, store};
 
 fn gpu() -> Device {
@@ -49,4 +51,16 @@ fn kokoro_fills_every_slot_of_a_batch_to_the_sample() {
         assert_eq!(speech.samples.len(), 96_000);
         assert!(speech.samples.iter().any(|sample| sample.abs() > 0.1), "something is heard");
     }
+}
+
+#[test]
+#[ignore = "needs a GPU"]
+fn a_tensor_that_does_not_fit_leaves_the_gpu_sound() {
+    let device = gpu().torch;
+    let zeros = |count: i64| tch::Tensor::f_zeros([count], (tch::Kind::Float, device));
+    // 16 TiB.
+    let error = zeros(1 << 42).expect_err("no GPU has so much");
+    assert!(matches!(EngineError::from_torch(&error), EngineError::OutOfMemory(_)), "{error}");
+    let sum = zeros(4).and_then(|tensor| tensor.f_sum(tch::Kind::Float)).expect("the next one fits");
+    assert_eq!(f64::try_from(sum).expect("a number"), 0.0);
 }
