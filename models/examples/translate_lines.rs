@@ -18,8 +18,7 @@ fn main() -> anyhow::Result<()> {
             text: line?,
             source_language: source.clone(),
             target_language: target.clone(),
-            context: String::new(),
-            hints: Vec::new(),
+            ..TranslateRequest::default()
         };
         let started = Instant::now();
         for answer in translator.translate(&[request]) {

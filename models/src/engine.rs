@@ -1,6 +1,7 @@
 //! What every engine takes and gives, and how it fails.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::device_fault::DeviceFault;
 
@@ -12,7 +13,7 @@ pub const RECOGNIZER_RATE_HZ: u32 = 16_000;
 pub struct EngineInfo {
     /// Family and size, as `whisper-base`.
     pub name: String,
-    /// `cpu` or `cuda:0`; `process` for an engine that lives in another process.
+    /// `cpu` or `cuda:0`; `process` for an engine that lives in another process, `network` for one on another machine.
     pub device: String,
     /// Number format of the weights in use, as `bf16`, `f32`, `int8`.
     pub precision: String,
@@ -39,6 +40,23 @@ pub enum EngineError {
     /// A dependency (a process, an API) did not answer as it should; trying again may help.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// A dependency did not answer in the time that the stage has.
+    #[error("no answer in time: {0}")]
+    TimedOut(String),
+    /// An API takes no more requests for now.
+    #[error("rate limit exceeded: {message}")]
+    RateLimited {
+        /// What it said.
+        message: String,
+        /// How long it asks to be left alone, where it says so.
+        retry_after: Option<Duration>,
+    },
+    /// An API's account is used up.
+    #[error("quota exceeded: {0}")]
+    QuotaExceeded(String),
+    /// An API refuses the key.
+    #[error("the key is refused: {0}")]
+    Unauthorized(String),
     /// The engine's own state can no longer be trusted: it must be built anew.
     #[error("engine failed: {0}")]
     Poisoned(String),
@@ -128,7 +146,7 @@ pub trait Recognizer {
 }
 
 /// One text to translate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TranslateRequest {
     /// Text in the source language, one or more sentences.
     pub text: String,
@@ -140,6 +158,8 @@ pub struct TranslateRequest {
     pub context: String,
     /// Names and terms of the programme.
     pub hints: Vec<String>,
+    /// As many syllables as can be said in the time there is, where that is known; a wish, not a bound.
+    pub syllables: Option<usize>,
 }
 
 /// A translated text.

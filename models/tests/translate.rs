@@ -31,8 +31,7 @@ fn request(source: &str, target: &str, text: &str) -> TranslateRequest {
         text: text.to_owned(),
         source_language: source.to_owned(),
         target_language: target.to_owned(),
-        context: String::new(),
-        hints: Vec::new(),
+        ..TranslateRequest::default()
     }
 }
 

@@ -174,8 +174,7 @@ fn translate(
         text: source.clone(),
         source_language: args.from.clone(),
         target_language: args.to.clone(),
-        context: String::new(),
-        hints: Vec::new(),
+        ..TranslateRequest::default()
     };
     let start = Instant::now();
     let answer = translator.translate(&[request]).pop();

@@ -18,7 +18,12 @@ fn failure(error: EngineError) -> StageFailure {
         EngineError::Unsupported(_) => ErrorCode::UnsupportedLanguage,
         EngineError::DoesNotFit { .. } => ErrorCode::DurationMismatchExceeded,
         EngineError::OutOfMemory(_) => ErrorCode::GpuOutOfMemory,
-        EngineError::Unavailable(_) | EngineError::Poisoned(_) => ErrorCode::StageUnavailable,
+        EngineError::TimedOut(_) => ErrorCode::Timeout,
+        EngineError::RateLimited { .. } => ErrorCode::RateLimitExceeded,
+        EngineError::QuotaExceeded(_) => ErrorCode::QuotaExceeded,
+        EngineError::Unavailable(_) | EngineError::Unauthorized(_) | EngineError::Poisoned(_) => {
+            ErrorCode::StageUnavailable
+        }
     };
     StageFailure { code, poisons: error.poisons(), message: error.to_string() }
 }
@@ -77,6 +82,7 @@ impl StageEngine<TranslationInput, TranslationOutput> for TranslationEngine {
                 target_language: input.target_language.to_string(),
                 context: String::new(),
                 hints: input.hints.to_vec(),
+                syllables: None,
             })
             .collect();
         let answers = self.0.translate(&requests);

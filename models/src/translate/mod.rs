@@ -1,3 +1,5 @@
+//! Translators: several on the network, [`fallback`] with a [`breaker`] before each, and the one below.
+//!
 //! The embedded translator: Firefox's small models in this process, and Apertium beside it where two related
 //! languages make a better bridge than no bridge at all.
 //!
@@ -8,10 +10,17 @@
 mod apertium;
 mod apertium_pipeline;
 mod apertium_stream;
+pub mod breaker;
+pub mod chat;
+pub mod deepl;
+pub mod fallback;
 mod firefox;
 mod firefox_download;
+mod language_names;
+pub mod libretranslate;
 mod portuguese_cognates;
 mod portuguese_prepare;
+pub mod remote;
 mod route;
 mod sentences;
 mod spanish_marks;
@@ -28,6 +37,7 @@ use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Tran
 use apertium::ApertiumPair;
 use firefox::FirefoxPair;
 use firefox_download::FirefoxCatalog;
+use language_names::language_name;
 use route::{Leg, LegKind, Pair, Routes};
 
 /// The longest text that one request may carry, in bytes: several minutes of speech.
@@ -101,8 +111,7 @@ impl EmbeddedTranslator {
                 text: "1, 2, 3.".to_owned(),
                 source_language: (*source).to_owned(),
                 target_language: (*target).to_owned(),
-                context: String::new(),
-                hints: Vec::new(),
+                ..TranslateRequest::default()
             };
             for answer in self.translate(&[request]) {
                 answer?;
@@ -310,8 +319,7 @@ mod tests {
             text: "a".repeat(MAX_TEXT_BYTES + 1),
             source_language: "en".to_owned(),
             target_language: "pt".to_owned(),
-            context: String::new(),
-            hints: Vec::new(),
+            ..TranslateRequest::default()
         };
         assert!(matches!(accept(&request), Accepted::Answered(Err(EngineError::InvalidInput(_)))));
     }

@@ -1,0 +1,231 @@
+//! Several translators as one: for each pair a list of them, and where the first cannot, the next does.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::breaker::{Breaker, BreakerOptions, BreakerState, Permit, Verdict};
+use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
+
+/// How long an engine whose account does not serve any more is left alone: until then nothing will have changed.
+const REST_OF_AN_ACCOUNT: Duration = Duration::from_secs(300);
+
+/// Hears a breaker's engine, its new state, and why.
+pub type BreakerListener = Arc<dyn Fn(&str, BreakerState, &str) + Send + Sync>;
+
+/// The breaker before an engine, shared by all workers that use it.
+pub struct Guard {
+    engine: String,
+    breaker: Mutex<Breaker>,
+    heard_by: BreakerListener,
+}
+
+/// How an engine behind a breaker is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GuardObservation {
+    /// Its name.
+    pub engine: String,
+    /// Whether calls go through.
+    pub breaker: BreakerState,
+}
+
+impl Guard {
+    /// A closed breaker before the engine of this name.
+    pub fn new(engine: &str, options: BreakerOptions, heard_by: BreakerListener) -> Arc<Self> {
+        Arc::new(Self { engine: engine.to_owned(), breaker: Mutex::new(Breaker::new(options)), heard_by })
+    }
+
+    /// How the engine is.
+    pub fn observe(&self) -> GuardObservation {
+        let breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).state();
+        GuardObservation { engine: self.engine.clone(), breaker }
+    }
+
+    fn permit(&self) -> Result<Permit, EngineError> {
+        let refused = |left: Duration| {
+            EngineError::Unavailable(format!("{} is left alone for another {:.1} s", self.engine, left.as_secs_f64()))
+        };
+        self.change("its rest is over", |breaker| breaker.permit(Instant::now())).map_err(refused)
+    }
+
+    fn conclude(&self, permit: Permit, answers: &[Result<Translation, EngineError>]) {
+        let verdict = verdict(answers);
+        let failure = answers.iter().find_map(|answer| answer.as_ref().err());
+        let reason = failure.map_or_else(|| "it answers".to_owned(), ToString::to_string);
+        self.change(&reason, |breaker| breaker.conclude(permit, verdict, Instant::now(), fastrand::f64()));
+    }
+
+    fn change<R>(&self, reason: &str, act: impl FnOnce(&mut Breaker) -> R) -> R {
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = breaker.state();
+        let outcome = act(&mut breaker);
+        let after = breaker.state();
+        if before != after {
+            // Under the lock, so that listeners hear changes in their order.
+            (self.heard_by)(&self.engine, after, reason);
+        }
+        outcome
+    }
+}
+
+/// What a batch's answers say about the engine.
+fn verdict(answers: &[Result<Translation, EngineError>]) -> Verdict {
+    let mut verdict = Verdict::Failure;
+    for answer in answers {
+        match answer {
+            Err(EngineError::RateLimited { retry_after: Some(rest), .. }) => return Verdict::Rest(*rest),
+            Err(EngineError::QuotaExceeded(_) | EngineError::Unauthorized(_)) => {
+                return Verdict::Rest(REST_OF_AN_ACCOUNT);
+            }
+            Ok(_) | Err(EngineError::InvalidInput(_) | EngineError::Unsupported(_)) => verdict = Verdict::Success,
+            Err(_) => {}
+        }
+    }
+    verdict
+}
+
+/// One of the translators.
+pub struct Link {
+    /// Its name in the lists.
+    pub name: String,
+    /// The engine.
+    pub translator: Box<dyn Translator>,
+    /// The breaker before it, where it has one.
+    pub guard: Option<Arc<Guard>>,
+}
+
+/// Which translators are asked, in which order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preferences {
+    /// For every pair that the other lists do not name.
+    pub usual: Vec<String>,
+    /// By source and target language.
+    pub by_pair: HashMap<(String, String), Vec<String>>,
+}
+
+impl Preferences {
+    /// The list for a pair.
+    pub fn of(&self, source: &str, target: &str) -> &[String] {
+        // Owned keys cost nothing beside a translation.
+        self.by_pair.get(&(source.to_owned(), target.to_owned())).unwrap_or(&self.usual)
+    }
+
+    /// Every translator that some list names, once.
+    pub fn all(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.usual.iter().chain(self.by_pair.values().flatten()).cloned().collect();
+        let mut seen = std::collections::HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        names
+    }
+}
+
+/// Several translators as one.
+pub struct FallbackTranslator {
+    links: Vec<Link>,
+    preferences: Preferences,
+}
+
+impl FallbackTranslator {
+    /// Puts them together; names that the preferences have and no link has are passed over.
+    pub fn new(links: Vec<Link>, preferences: Preferences) -> Self {
+        Self { links, preferences }
+    }
+
+    fn candidates(&self, source: &str, target: &str) -> Vec<usize> {
+        let names = self.preferences.of(source, target).iter();
+        let found = names.filter_map(|name| self.links.iter().position(|link| link.name == *name));
+        found.filter(|index| self.links[*index].translator.supports(source, target)).collect()
+    }
+
+    /// Has one translator do these; all fail alike where its breaker is open.
+    fn ask(&mut self, link: usize, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
+        let Link { translator, guard, .. } = &mut self.links[link];
+        let Some(guard) = guard else { return translator.translate(batch) };
+        match guard.permit() {
+            Ok(permit) => {
+                let answers = translator.translate(batch);
+                guard.conclude(permit, &answers);
+                answers
+            }
+            Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+}
+
+/// A request on its way along its list.
+struct Pending {
+    index: usize,
+    candidates: std::vec::IntoIter<usize>,
+    /// Why the first that was asked could not.
+    first_error: Option<EngineError>,
+}
+
+impl Translator for FallbackTranslator {
+    fn info(&self) -> EngineInfo {
+        let infos: Vec<EngineInfo> = self.links.iter().map(|link| link.translator.info()).collect();
+        let joined = |field: fn(&EngineInfo) -> &str| infos.iter().map(field).collect::<Vec<_>>().join(", ");
+        EngineInfo {
+            name: joined(|info| &info.name),
+            device: joined(|info| &info.device),
+            precision: joined(|info| &info.precision),
+        }
+    }
+
+    fn supports(&self, source: &str, target: &str) -> bool {
+        source == target || !self.candidates(source, target).is_empty()
+    }
+
+    fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
+        let mut answers: Vec<Option<Result<Translation, EngineError>>> = vec![None; batch.len()];
+        let mut pending: Vec<Pending> = Vec::new();
+        for (index, request) in batch.iter().enumerate() {
+            let candidates = self.candidates(&request.source_language, &request.target_language).into_iter();
+            pending.push(Pending { index, candidates, first_error: None });
+        }
+        while !pending.is_empty() {
+            // By translator, so that each is asked once about all that has come to it.
+            let mut turns: Vec<(usize, Vec<Pending>)> = Vec::new();
+            for mut request in pending.drain(..) {
+                match request.candidates.next() {
+                    Some(link) => match turns.iter_mut().find(|(known, _)| *known == link) {
+                        Some((_, members)) => members.push(request),
+                        None => turns.push((link, vec![request])),
+                    },
+                    None => {
+                        let TranslateRequest { source_language: source, target_language: target, .. } =
+                            &batch[request.index];
+                        let nobody =
+                            || EngineError::Unsupported(format!("nobody translates from '{source}' to '{target}'"));
+                        answers[request.index] = Some(Err(request.first_error.unwrap_or_else(nobody)));
+                    }
+                }
+            }
+            for (link, members) in turns {
+                let requests: Vec<TranslateRequest> =
+                    members.iter().map(|member| batch[member.index].clone()).collect();
+                for (mut member, answer) in members.into_iter().zip(self.ask(link, &requests)) {
+                    match answer {
+                        Err(error) if may_be_done_by_another(&error) => {
+                            member.first_error.get_or_insert(error);
+                            pending.push(member);
+                        }
+                        answer => answers[member.index] = Some(answer),
+                    }
+                }
+            }
+        }
+        let unanswered = || Err(EngineError::Poisoned("a request was left without an answer".to_owned()));
+        answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect()
+    }
+}
+
+/// Whether asking another translator makes sense. One that can no longer be trusted must be built anew first.
+fn may_be_done_by_another(error: &EngineError) -> bool {
+    !matches!(error, EngineError::Poisoned(_))
+}
+
+#[cfg(test)]
+#[path = "fallback_tests.rs"]
+mod tests;

@@ -1,0 +1,162 @@
+use super::*;
+
+/// Answers as it is told; the number of batches that reached it is shared.
+struct Told {
+    name: &'static str,
+    targets: &'static [&'static str],
+    failure: Arc<Mutex<Option<EngineError>>>,
+    asked: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Translator for Told {
+    fn info(&self) -> EngineInfo {
+        EngineInfo { name: self.name.to_owned(), device: "test".to_owned(), precision: "none".to_owned() }
+    }
+
+    fn supports(&self, _: &str, target: &str) -> bool {
+        self.targets.contains(&target)
+    }
+
+    fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
+        self.asked.lock().expect("no panic").push(batch.len());
+        let failure = self.failure.lock().expect("no panic").clone();
+        let done =
+            |request: &TranslateRequest| Translation { text: request.text.clone(), engine: self.name.to_owned() };
+        batch.iter().map(|request| failure.clone().map_or_else(|| Ok(done(request)), Err)).collect()
+    }
+}
+
+#[derive(Default)]
+struct Handle {
+    failure: Arc<Mutex<Option<EngineError>>>,
+    asked: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Handle {
+    fn fail(&self, error: impl Into<Option<EngineError>>) {
+        *self.failure.lock().expect("no panic") = error.into();
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.lock().expect("no panic").len()
+    }
+}
+
+struct Bench {
+    first: Handle,
+    second: Handle,
+    heard: Arc<Mutex<Vec<String>>>,
+    guard: Arc<Guard>,
+    translator: FallbackTranslator,
+}
+
+fn link(name: &'static str, targets: &'static [&'static str], handle: &Handle, guard: Option<Arc<Guard>>) -> Link {
+    let (failure, asked) = (Arc::clone(&handle.failure), Arc::clone(&handle.asked));
+    Link { name: name.to_owned(), translator: Box::new(Told { name, targets, failure, asked }), guard }
+}
+
+/// `first`, behind a breaker, does Spanish and French; `second` Spanish and Italian. French is done by `first` alone.
+fn bench() -> Bench {
+    let (first, second, heard) = (Handle::default(), Handle::default(), Arc::new(Mutex::new(Vec::new())));
+    let hears = Arc::clone(&heard);
+    let listener: BreakerListener = Arc::new(move |engine: &str, state: BreakerState, _: &str| {
+        hears.lock().expect("no panic").push(format!("{engine} {}", state.as_str()));
+    });
+    let guard = Guard::new("first", BreakerOptions::default(), listener);
+    let links = vec![
+        link("first", &["es", "fr"], &first, Some(Arc::clone(&guard))),
+        link("second", &["es", "it"], &second, None),
+    ];
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let by_pair = HashMap::from([(("en".to_owned(), "fr".to_owned()), names(&["first"]))]);
+    let translator = FallbackTranslator::new(links, Preferences { usual: names(&["first", "second"]), by_pair });
+    Bench { first, second, heard, guard, translator }
+}
+
+impl Bench {
+    fn translate(&mut self, targets: &[&str]) -> Vec<Result<String, EngineError>> {
+        let request = |target: &&str| TranslateRequest {
+            text: "x".to_owned(),
+            source_language: "en".to_owned(),
+            target_language: (*target).to_owned(),
+            ..TranslateRequest::default()
+        };
+        let batch: Vec<_> = targets.iter().map(request).collect();
+        self.translator.translate(&batch).into_iter().map(|answer| answer.map(|done| done.engine)).collect()
+    }
+}
+
+fn by(engine: &str) -> Result<String, EngineError> {
+    Ok(engine.to_owned())
+}
+
+fn down() -> EngineError {
+    EngineError::Unavailable("down".to_owned())
+}
+
+#[test]
+fn the_first_of_a_pairs_list_that_can_does_it() {
+    let mut bench = bench();
+    assert_eq!(bench.translate(&["es", "it", "fr", "es"]), [by("first"), by("second"), by("first"), by("first")]);
+    assert_eq!((bench.first.asked(), bench.second.asked()), (1, 1), "one batch each");
+    assert!(matches!(bench.translate(&["de"])[0], Err(EngineError::Unsupported(_))));
+    assert!(bench.translator.supports("en", "fr") && !bench.translator.supports("en", "de"));
+    assert_eq!(bench.translator.info().name, "first, second");
+}
+
+#[test]
+fn what_the_first_cannot_do_the_next_does_and_its_error_is_told_where_there_is_none() {
+    let mut bench = bench();
+    bench.first.fail(down());
+    assert_eq!(bench.translate(&["es", "fr", "it"]), [by("second"), Err(down()), by("second")]);
+    bench.second.fail(EngineError::InvalidInput("no".to_owned()));
+    assert_eq!(bench.translate(&["es"]), [Err(down())]);
+}
+
+#[test]
+fn a_breaker_opens_and_the_first_is_no_longer_asked() {
+    let mut bench = bench();
+    bench.first.fail(down());
+    for _ in 0..5 {
+        assert_eq!(bench.translate(&["es"]), [by("second")]);
+    }
+    assert_eq!(bench.guard.observe(), GuardObservation { engine: "first".to_owned(), breaker: BreakerState::Open });
+    let answers = bench.translate(&["es", "fr"]);
+    assert_eq!(answers[0], by("second"));
+    assert!(matches!(&answers[1], Err(EngineError::Unavailable(why)) if why.contains("left alone")), "{answers:?}");
+    assert_eq!(bench.first.asked(), 5);
+    assert_eq!(*bench.heard.lock().expect("no panic"), ["first open"]);
+}
+
+#[test]
+fn an_engine_that_asks_for_rest_is_left_alone_and_probed_afterwards() {
+    let mut bench = bench();
+    let message = "slow down".to_owned();
+    bench.first.fail(EngineError::RateLimited { message, retry_after: Some(Duration::ZERO) });
+    assert_eq!(bench.translate(&["es"]), [by("second")]);
+    bench.first.fail(None);
+    assert_eq!(bench.translate(&["es"]), [by("first")], "its time is over");
+    assert_eq!(*bench.heard.lock().expect("no panic"), ["first open", "first half_open", "first closed"]);
+    bench.first.fail(EngineError::QuotaExceeded("used up".to_owned()));
+    assert_eq!(bench.translate(&["es"]), [by("second")]);
+    assert_eq!(bench.guard.observe().breaker, BreakerState::Open);
+}
+
+#[test]
+fn requests_that_are_wrong_say_nothing_about_the_engine() {
+    let mut bench = bench();
+    bench.first.fail(EngineError::InvalidInput("no".to_owned()));
+    for _ in 0..20 {
+        assert_eq!(bench.translate(&["es"]), [by("second")]);
+    }
+    assert_eq!(bench.guard.observe().breaker, BreakerState::Closed);
+}
+
+#[test]
+fn an_engine_that_cannot_be_trusted_is_told_at_once() {
+    let mut bench = bench();
+    let broken = EngineError::Poisoned("broken".to_owned());
+    bench.first.fail(broken.clone());
+    assert_eq!(bench.translate(&["es"]), [Err(broken)]);
+    assert_eq!(bench.second.asked(), 0);
+}
