@@ -172,7 +172,7 @@ fn serve(args: &ServeArgs) -> ExitCode {
     let engines = match service::Engines::real(&config) {
         Ok(engines) => engines,
         Err(error) => {
-            eprintln!("sts: DEVICE: {error}");
+            eprintln!("sts: {error}");
             return ExitCode::from(WRONG_SETTINGS);
         }
     };

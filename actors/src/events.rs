@@ -187,6 +187,26 @@ pub enum LifecycleEvent {
         /// A sentence.
         error: String,
     },
+    /// An engine behind a circuit breaker is left alone from now on, tried with one call, or used again.
+    BreakerChanged {
+        /// The engine.
+        engine: Arc<str>,
+        /// `closed`, `half_open` or `open`.
+        state: &'static str,
+        /// The same as a number: 0, 1, 2.
+        level: u8,
+        /// A sentence.
+        reason: String,
+    },
+    /// What a translator's account has been used for was asked.
+    TranslatorUsed {
+        /// The engine.
+        engine: Arc<str>,
+        /// Characters translated in the account's billing period.
+        used: u64,
+        /// Characters that may be.
+        limit: u64,
+    },
     /// A GPU can be read: it was unknown, or could not be read before.
     GpuFound {
         /// Its number on this machine.
@@ -278,6 +298,8 @@ impl LifecycleEvent {
             | Self::StageHopeless { .. }
             | Self::StageFailedOver { .. }
             | Self::StageFailedBack { .. }
+            | Self::BreakerChanged { .. }
+            | Self::TranslatorUsed { .. }
             | Self::WorkerLost { .. } => EventKind::Stage,
             Self::ActorLost { .. } => EventKind::Actor,
             Self::GpuFound { .. }

@@ -47,6 +47,10 @@ pub struct TranslationInput {
     pub target_language: Arc<str>,
     /// Names and terms of the programme.
     pub hints: Arc<[String]>,
+    /// What was said in the fragments just before, as far as it is known yet; may be empty.
+    pub context: String,
+    /// When the words were said.
+    pub window: SpeechWindow,
 }
 
 /// A translation.
@@ -54,6 +58,8 @@ pub struct TranslationInput {
 pub struct TranslationOutput {
     /// The words in the target language.
     pub text: String,
+    /// The engine, or chain of engines, that made it.
+    pub engine: String,
 }
 
 /// A translation to speak.

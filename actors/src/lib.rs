@@ -21,3 +21,4 @@ pub mod metrics;
 pub mod registry;
 pub mod stage;
 pub mod stream;
+mod translators;

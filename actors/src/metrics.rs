@@ -14,6 +14,7 @@ use crate::events::LifecycleEvent;
 use crate::gpu::GpuSeries;
 use crate::registry::{self, ActorKind, Listing, Mailbox, Observed, Registration};
 use crate::takes_letters;
+use crate::translators::TranslatorSeries;
 
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 4.0, 6.0, 10.0, 30.0];
 
@@ -44,6 +45,7 @@ pub struct Metrics {
     skipped: GaugeVec,
     failed_over: IntGaugeVec,
     gpus: GpuSeries,
+    translators: TranslatorSeries,
     /// Streams that are open, by id. Only the subscriber locks this.
     streams: Mutex<HashMap<Arc<str>, OpenStream>>,
 }
@@ -98,12 +100,14 @@ impl Metrics {
                 &["stage"],
             )?,
             gpus: GpuSeries::new()?,
+            translators: TranslatorSeries::new()?,
             streams: Mutex::default(),
         };
         metrics.register_all()?;
         metrics.gpus.register(&metrics.registry)?;
         metrics.registry.register(Box::new(metrics.failed_over.clone()))?;
         Stage::ALL.iter().for_each(|stage| metrics.failed_over.with_label_values(&[stage.as_str()]).set(0));
+        metrics.translators.register(&metrics.registry)?;
         Ok(Arc::new(metrics))
     }
 
@@ -182,6 +186,8 @@ impl Metrics {
             LifecycleEvent::StageFailedBack { stage } => {
                 self.failed_over.with_label_values(&[stage.as_str()]).set(0);
             }
+            LifecycleEvent::BreakerChanged { engine, level, .. } => self.translators.set_breaker(engine, *level),
+            LifecycleEvent::TranslatorUsed { engine, used, limit } => self.translators.set_usage(engine, *used, *limit),
             LifecycleEvent::GpuRead { gpu, reading } => self.gpus.set(*gpu, reading),
             LifecycleEvent::GpuLost { gpu, .. } => self.gpus.forget(*gpu),
             _ => {}
@@ -397,12 +403,18 @@ mod tests {
             in_flight,
         };
         let lost = LifecycleEvent::WorkerLost { stage: Stage::Tts, reason: "panic", error: String::new() };
-        let text = after(&[opened("one"), finished, failed, lost]);
+        let opened_breaker =
+            LifecycleEvent::BreakerChanged { engine: "deepl".into(), state: "open", level: 2, reason: String::new() };
+        let used = LifecycleEvent::TranslatorUsed { engine: "deepl".into(), used: 7, limit: 500_000 };
+        let text = after(&[opened("one"), finished, failed, lost, opened_breaker, used]);
         for series in [
             "sts_translation_duration_seconds_count 1",
             r#"sts_stage_batch_size_sum{stage="translation"} 3"#,
             r#"sts_fragment_errors_total{error_code="TIMEOUT",stage="asr"} 1"#,
             r#"sts_stage_restarts_total{reason="panic",stage="tts"} 1"#,
+            r#"sts_translator_breaker_state{engine="deepl"} 2"#,
+            r#"sts_translator_characters_used{engine="deepl"} 7"#,
+            r#"sts_translator_characters_limit{engine="deepl"} 500000"#,
         ] {
             assert!(text.contains(series), "{series} is missing in {text}");
         }

@@ -250,6 +250,9 @@ pub struct Asset {
     /// How long making it took, ms.
     #[serde(with = "Checked::<Elapsed>")]
     pub latency_ms: f64,
+    /// The engine that made it, where a stage has several.
+    #[serde(default, with = "Optional::<Plain<String>>", skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
 }
 
 /// The lineage of a result: fragment → transcript → translation → audio.
@@ -274,6 +277,7 @@ impl Assets {
                 asset_id: format!("{fragment_id}/{name}"),
                 parent_asset_ids: vec![parent],
                 latency_ms,
+                engine: None,
             })
         };
         Self {

@@ -8,10 +8,12 @@
 //! | `settings.rs` | the table: names, defaults, help; the flags made from it |
 //! | `reader.rs` | texts to values, and what is wrong with them |
 //! | `tokens.rs` | where worker tokens come from |
+//! | `translators.rs` | which translators are asked, and what each needs to know |
 
 mod reader;
 mod settings;
 mod tokens;
+mod translators;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -29,6 +31,7 @@ use settings::SETTINGS;
 
 pub use settings::SettingFlags;
 pub use tokens::TokenSource;
+pub use translators::{ChatChoice, DeepLChoice, LibreTranslateChoice, TranslatorChoice};
 
 /// The voices.json that ships.
 pub const DEFAULT_VOICES: &str = include_str!("../../models/voices.json");
@@ -56,6 +59,8 @@ pub struct Config {
     pub tts_model: PathBuf,
     /// Text of voices.json.
     pub voices: String,
+    /// Which translators are asked.
+    pub translators: TranslatorChoice,
     /// Pairs that are loaded before the service is ready.
     pub translator_pairs: Vec<(String, String)>,
     /// Whether pairs may be fetched from Mozilla.
@@ -164,7 +169,16 @@ mod tests {
             ("BACKPRESSURE_THRESHOLD_LOW", "9"),
             ("DURATION_VARIANCE_SUCCESS_MAX", "2"),
             ("LOG_LEVEL", "loud"),
-            ("TRANSLATOR", "babelfish"),
+            ("TRANSLATOR", "deepl,chat,libretranslate,babelfish"),
+            ("CHAT_URL", "ftp://api.example"),
+            ("LIBRETRANSLATE_API_KEY_FILE", "/nowhere.key"),
+            ("TRANSLATOR_FOR", "en-es=deepl;enes=deepl"),
+            ("DEEPL_API_KEY_FILE", "/nowhere.key"),
+            ("DEEPL_URL", "api.example"),
+            ("DEEPL_TARGET_VARIANTS", "EN"),
+            ("DEEPL_FORMALITY", "rude"),
+            ("DEEPL_GLOSSARIES", "en-es"),
+            ("DEEPL_CONTEXT", "sometimes"),
             ("VOICE_PROFILES_PATH", "/nowhere.json"),
             ("HOST", "0.0.0.0"),
             ("TRANSLATOR_PAIRS", "english-es"),
@@ -205,6 +219,65 @@ mod tests {
         // A file without a token would open the service to everybody.
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         assert!(load(&[("WORKER_TOKENS_FILE", file.path().to_str().expect("UTF-8"))]).is_err());
+    }
+
+    #[test]
+    fn deepl_needs_its_key_exactly_when_it_is_chosen() {
+        let named =
+            |problems: Problems| problems.0.iter().any(|problem| problem.starts_with("DEEPL_API_KEY: is needed"));
+        assert!(load(&[("TRANSLATOR", "deepl,embedded")]).is_err_and(named));
+        assert!(load(&[("TRANSLATOR_FOR", "en-fr=deepl")]).is_err_and(named));
+        assert!(load(&[("TRANSLATOR", "embedded"), ("DEEPL_FORMALITY", "unused")]).is_ok());
+
+        let config = load(&[("TRANSLATOR", "deepl"), ("DEEPL_API_KEY", "0123-secret:fx")]).expect("valid");
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+        assert_eq!((config.workers[1], load(&[]).expect("valid").workers[1]), (4, 1));
+
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), "0123-secret:fx\n").expect("written");
+        let path = file.path().to_str().expect("UTF-8");
+        let config = load(&[("TRANSLATOR", "deepl"), ("DEEPL_API_KEY_FILE", path)]).expect("valid");
+        assert!(config.translators.deepl.is_some_and(|deepl| deepl.key.ends_with("secret:fx")));
+    }
+
+    #[test]
+    fn chat_and_libretranslate_need_to_be_found() {
+        let Problems(problems) =
+            load(&[("TRANSLATOR", "chat,libretranslate")]).expect_err("nothing is said about them");
+        let named: Vec<_> = problems.iter().filter_map(|problem| problem.split(':').next()).collect();
+        assert_eq!(named, ["CHAT_MODEL", "CHAT_URL", "LIBRETRANSLATE_URL"]);
+        let settings = [
+            ("TRANSLATOR", "chat,libretranslate"),
+            ("CHAT_MODEL", "some-model"),
+            ("CHAT_URL", "http://127.0.0.1:11434/v1/"),
+            ("CHAT_API_KEY", "some-secret"),
+            ("LIBRETRANSLATE_URL", "http://127.0.0.1:5000"),
+        ];
+        let choice = load(&settings).expect("valid").translators;
+        assert!(!format!("{choice:?}").contains("some-secret"));
+        let chat = choice.chat.expect("it is named");
+        assert_eq!((chat.url.as_str(), chat.model.as_str()), ("http://127.0.0.1:11434/v1", "some-model"));
+        assert!(choice.libretranslate.expect("it is named").key.is_empty());
+    }
+
+    #[test]
+    fn translators_are_lists_with_exceptions_by_pair() {
+        let settings = [
+            ("TRANSLATOR", "deepl, embedded"),
+            ("TRANSLATOR_FOR", "en-pt=embedded; en-es = embedded,deepl"),
+            ("DEEPL_API_KEY", "0123"),
+            ("DEEPL_GLOSSARIES", "en-es=some-id"),
+        ];
+        let choice = load(&settings).expect("valid").translators;
+        assert_eq!(choice.preferences.of("en", "fr"), ["deepl", "embedded"]);
+        assert_eq!(choice.preferences.of("en", "pt"), ["embedded"]);
+        assert_eq!(choice.preferences.of("en", "es"), ["embedded", "deepl"]);
+        let glossaries = choice.deepl.expect("it is named").glossaries;
+        assert_eq!(glossaries[&("en".to_owned(), "es".to_owned())], "some-id");
+        for wrong in ["deepl,deepl", "", "deepl;embedded"] {
+            assert!(load(&[("TRANSLATOR", wrong), ("DEEPL_API_KEY", "0123")]).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -12,9 +12,13 @@ use sts_protocol::Thresholds;
 
 use super::settings::SETTINGS;
 use super::tokens::TokenSource;
+use super::translators::{TranslatorChoice, pair};
 use super::{Config, DEFAULT_VOICES, Problems};
 use crate::access::Origins;
 use crate::gateway::TlsFiles;
+
+/// Translator threads when some of what they do is to wait for another machine.
+const NETWORK_TRANSLATOR_WORKERS: usize = 4;
 
 pub(super) struct Reader {
     pub(super) values: HashMap<&'static str, String>,
@@ -56,15 +60,15 @@ impl Reader {
         values
     }
 
-    fn text(&self, key: &'static str) -> &str {
+    pub(super) fn text(&self, key: &'static str) -> &str {
         self.values.get(key).map_or("", String::as_str)
     }
 
-    fn problem(&mut self, key: &'static str, message: impl std::fmt::Display) {
+    pub(super) fn problem(&mut self, key: &'static str, message: impl std::fmt::Display) {
         self.problems.push(format!("{}: {message}", key.to_uppercase()));
     }
 
-    fn parse<T: FromStr + Default>(&mut self, key: &'static str) -> T
+    pub(super) fn parse<T: FromStr + Default>(&mut self, key: &'static str) -> T
     where
         T::Err: std::fmt::Display,
     {
@@ -174,15 +178,22 @@ impl Reader {
     fn pairs(&mut self) -> Vec<(String, String)> {
         let text = self.text("translator_pairs").to_owned();
         let mut pairs = Vec::new();
-        for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-            match pair.split_once('-') {
-                Some((source, target)) if source.len() == 2 && target.len() == 2 => {
-                    pairs.push((source.to_owned(), target.to_owned()));
-                }
-                _ => self.problem("translator_pairs", format!("'{pair}' is no pair like en-es")),
+        for text in text.split(',').map(str::trim).filter(|text| !text.is_empty()) {
+            match pair(text) {
+                Ok(pair) => pairs.push(pair),
+                Err(message) => self.problem("translator_pairs", message),
             }
         }
         pairs
+    }
+
+    /// A thread that waits for another machine costs nothing, and one slow answer must not hold up every stream.
+    fn translation_workers(&mut self, translators: &TranslatorChoice) -> usize {
+        match self.parse("translation_workers") {
+            0 if translators.needs_network() => NETWORK_TRANSLATOR_WORKERS,
+            0 => 1,
+            workers => workers,
+        }
     }
 
     fn voices(&mut self) -> String {
@@ -232,10 +243,7 @@ impl Reader {
     }
 
     pub(super) fn config(mut self) -> Result<Config, Problems> {
-        if self.text("translator") != "embedded" {
-            let message = format!("'{}' is not one of: embedded", self.text("translator"));
-            self.problem("translator", message);
-        }
+        let translators = self.translators();
         let (host, ops_host) = (self.address("host"), self.address("ops_host"));
         let worker_tokens = self.tokens("worker_tokens", "worker_tokens_file");
         let ops_tokens = self.tokens("ops_tokens", "ops_tokens_file");
@@ -265,6 +273,12 @@ impl Reader {
             models_dir,
             voices: self.voices(),
             translator_pairs: self.pairs(),
+            workers: [
+                self.at_least_one("asr_workers"),
+                self.translation_workers(&translators),
+                self.at_least_one("tts_workers"),
+            ],
+            translators,
             translator_downloads: self.parse("translator_downloads"),
             ops_host,
             ops_port: self.parse("ops_port"),
@@ -283,7 +297,6 @@ impl Reader {
             tls: self.tls(),
             origins: self.origins(),
             queue_capacity: self.at_least_one("queue_capacity"),
-            workers: ["asr_workers", "translation_workers", "tts_workers"].map(|key| self.at_least_one(key)),
             timeouts: ["asr_timeout_ms", "translation_timeout_ms", "tts_timeout_ms"].map(|key| self.limit(key)),
             torch_threads: if threads == 0 { cores.min(4) } else { threads },
             stage_retries: self.parse("stage_retries"),

@@ -45,7 +45,9 @@ pub fn run(command: EvalCommand, config: &Config) -> anyhow::Result<()> {
             tts::run(&args, &mut synthesizer, &mut service::recognizer(config, device)?, &normalizers)?;
         }
         EvalCommand::Mt(args) => {
-            mt::run(&args, &mut service::translator(config)?)?;
+            let translators = service::translators(config).map_err(|error| anyhow!(error))?;
+            mt::run(&args, translators.build(config)?.as_mut())?;
+            translators.close();
         }
     }
     Ok(())

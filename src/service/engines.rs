@@ -7,7 +7,7 @@ use sts_models::engine::RECOGNIZER_RATE_HZ;
 use sts_models::resample::resample;
 use sts_models::{
     EngineError, EngineInfo, RecognizeRequest, Recognizer, Speech, SpeechSlot, SynthesizeRequest, Synthesizer,
-    TranslateRequest, Translator,
+    TranslateRequest, Translation, Translator,
 };
 use sts_protocol::ErrorCode;
 
@@ -80,17 +80,25 @@ impl StageEngine<TranslationInput, TranslationOutput> for TranslationEngine {
                 text: input.text.clone(),
                 source_language: input.source_language.to_string(),
                 target_language: input.target_language.to_string(),
-                context: String::new(),
+                context: input.context.clone(),
                 hints: input.hints.to_vec(),
-                syllables: None,
+                syllables: Some(syllables(input.window.end_ms - input.window.start_ms)),
             })
             .collect();
         let answers = self.0.translate(&requests);
-        answers
-            .into_iter()
-            .map(|answer| answer.map(|translation| TranslationOutput { text: translation.text }).map_err(failure))
-            .collect()
+        answers.into_iter().map(|answer| answer.map(translation_output).map_err(failure)).collect()
     }
+}
+
+fn translation_output(translation: Translation) -> TranslationOutput {
+    TranslationOutput { text: translation.text, engine: translation.engine }
+}
+
+/// How many syllables fit into so much speech: languages are spoken at 5 to 8 a second (Coupé et al. 2019,
+/// doi:10.1126/sciadv.aaw2594), and a dub may be a little quicker than talk.
+fn syllables(speech_ms: f64) -> usize {
+    const A_SECOND: f64 = 7.0;
+    (speech_ms.max(0.0) / 1000.0 * A_SECOND).ceil() as usize
 }
 
 /// Synthesis.

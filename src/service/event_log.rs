@@ -129,6 +129,16 @@ impl Handler<LifecycleEvent> for EventLog {
             LifecycleEvent::StageFailedBack { stage } => {
                 info!(log, "the stage is on its first device again"; "stage" => stage.as_str());
             }
+            LifecycleEvent::BreakerChanged { engine, state, level, reason } => {
+                if level == 0 {
+                    info!(log, "translator in use"; "engine" => %engine, "breaker" => state, "reason" => reason);
+                } else {
+                    warn!(log, "translator left alone or tried"; "engine" => %engine, "breaker" => state, "reason" => reason);
+                }
+            }
+            LifecycleEvent::TranslatorUsed { engine, used, limit } => {
+                info!(log, "translator's usage"; "engine" => %engine, "characters_used" => used, "characters_limit" => limit);
+            }
             LifecycleEvent::GpuFound { gpu, name } => info!(log, "gpu found"; "gpu" => gpu, "name" => name),
             LifecycleEvent::GpuRead { .. } => {}
             LifecycleEvent::GpuLost { gpu, error } => warn!(log, "gpu lost"; "gpu" => gpu, "error" => error),

@@ -14,9 +14,10 @@ use sts_models::{Device, DeviceChoice, DeviceFault, EngineError};
 use sts_protocol::Stage;
 
 use super::capabilities::Capabilities;
-use super::engines::{AsrEngine, TranslationEngine, TtsEngine};
+use super::engines::{AsrEngine, TtsEngine};
 use super::nvml;
 use super::supervisors::{StageFactory, WeightsChoice};
+use super::translators::Translators;
 use crate::config::Config;
 
 /// Length of the fragments that the engines are warmed up for, s.
@@ -31,6 +32,8 @@ pub struct Engines {
     pub translation: EngineSource<TranslationInput, TranslationOutput>,
     /// Synthesis.
     pub tts: EngineSource<TtsInput, TtsOutput>,
+    /// The translators that `translation` builds from.
+    pub translators: Translators,
     /// Most jobs in a batch: recognition, translation, synthesis.
     pub max_batch: [usize; 3],
     /// What the engines that were built can do.
@@ -46,10 +49,12 @@ impl Engines {
     ///
     /// # Errors
     /// Why the device that was asked for cannot be had; with `GPU_FAILOVER` the stages find that out by themselves.
+    /// A translator that cannot be used. Each names its setting.
     pub fn real(config: &Config) -> Result<Self, String> {
-        let placement = Placement::choose(config)?;
+        let placement = Placement::choose(config).map_err(|error| format!("DEVICE: {error}"))?;
+        let translators = translators(config)?;
         let capabilities = Capabilities::default();
-        let (chosen, learnt) = (config.clone(), capabilities.clone());
+        let (chosen, learnt, shared) = (config.clone(), capabilities.clone(), translators.clone());
         let weights: WeightsChoice = Arc::new(move |stage, path| {
             if !path.is_dir() {
                 return Err(format!("`path` {} is no directory", path.display()));
@@ -62,7 +67,7 @@ impl Engines {
                 }
                 Stage::Translation => {
                     config.models_dir = path;
-                    StageFactory::Translation(translators(config, learnt.clone()))
+                    StageFactory::Translation(shared.factory(config, learnt.clone()).into())
                 }
                 Stage::Tts => {
                     config.tts_model = path;
@@ -72,9 +77,10 @@ impl Engines {
         });
         Ok(Self {
             asr: recognizers(config, placement, &capabilities),
-            translation: translators(config.clone(), capabilities.clone()),
+            translation: translators.factory(config.clone(), capabilities.clone()).into(),
             tts: synthesizers(config, placement, &capabilities),
-            max_batch: batch_limits(placement.chosen),
+            max_batch: translators.batch_limits(batch_limits(placement.chosen)),
+            translators,
             capabilities,
             weights,
             gpus: Arc::new(nvml::open),
@@ -125,15 +131,6 @@ fn recognizers(config: &Config, placement: Placement, known: &Capabilities) -> E
     })
 }
 
-fn translators(config: Config, known: Capabilities) -> EngineSource<TranslationInput, TranslationOutput> {
-    let factory: EngineFactory<_, _> = Arc::new(move || {
-        let translator = translator(&config).map_err(|error| error.to_string())?;
-        known.learn_translator(&translator);
-        Ok(Box::new(TranslationEngine(Box::new(translator))))
-    });
-    factory.into()
-}
-
 fn synthesizers(config: &Config, placement: Placement, known: &Capabilities) -> EngineSource<TtsInput, TtsOutput> {
     placement.source(Stage::Tts, |choice| {
         let (config, known) = (config.clone(), known.clone());
@@ -161,11 +158,19 @@ pub fn recognizer(config: &Config, device: Device) -> Result<VadGated<WhisperRec
     Ok(VadGated::new(vad, VadOptions::default(), whisper))
 }
 
+/// The translators that the settings name.
+///
+/// # Errors
+/// One that cannot be used, by its setting's name.
+pub fn translators(config: &Config) -> Result<Translators, String> {
+    Translators::new(config, Arc::new(|config| Ok(Box::new(embedded_translator(config)?))))
+}
+
 /// The embedded translator, warm for the pairs that the settings name.
 ///
 /// # Errors
 /// Weights or packages that are missing or broken, and pairs that it does not know.
-pub fn translator(config: &Config) -> Result<EmbeddedTranslator, EngineError> {
+fn embedded_translator(config: &Config) -> Result<EmbeddedTranslator, EngineError> {
     let options = EmbeddedTranslatorOptions {
         allow_download: config.translator_downloads,
         ..EmbeddedTranslatorOptions::default()

@@ -7,6 +7,7 @@
 //! | `capabilities.rs` | languages, pairs and voices that a stream may ask for |
 //! | `event_log.rs` | lifecycle events as log lines |
 //! | `nvml.rs` | the GPUs as NVIDIA's library sees them |
+//! | `translators.rs` | the translators that the settings name, as one |
 //! | `supervisors.rs` | the stages' supervisors, and what new engines are built from |
 //! | `run.rs` | start, readiness, draining |
 
@@ -17,8 +18,10 @@ mod factories;
 mod nvml;
 mod run;
 mod supervisors;
+mod translators;
 
 pub use capabilities::Capabilities;
-pub use factories::{Engines, recognizer, synthesizer, translator};
+pub use factories::{Engines, recognizer, synthesizer, translators};
 pub use run::{Listening, prepare_process, serve};
 pub use supervisors::{LastResort, StageFactory, Supervisors, WeightsChoice};
+pub use translators::Translators;

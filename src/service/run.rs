@@ -36,6 +36,9 @@ const ENGINE_START_LIMIT: Duration = Duration::from_secs(300);
 /// Stuck threads of a stage, each with its weights, past which the process had better be replaced.
 const MAX_ABANDONED_THREADS: usize = 4;
 
+/// How long the end of the service waits for what translators on the network have to put away.
+const TRANSLATORS_CLOSE_LIMIT: Duration = Duration::from_secs(6);
+
 /// What libtorch's libraries read from the environment when they are loaded, which is before `main`.
 const LIBRARY_SETTINGS: [(&str, &str); 2] = [
     // Idle threads sleep rather than spin: beside any other busy thread, spinning ones make a call several times slower.
@@ -146,6 +149,9 @@ pub fn serve(
         let _ = shut.send(());
         let _ = tokio::time::timeout(Duration::from_secs(5), server).await;
         ops_server.stop(false).await;
+        let translators = engines.translators.clone();
+        let _ = tokio::time::timeout(TRANSLATORS_CLOSE_LIMIT, tokio::task::spawn_blocking(move || translators.close()))
+            .await;
         info!(log, "stopped");
         anyhow::ensure!(!hopeless.load(Ordering::Acquire), "too many threads of a stage are stuck");
         Ok(())
@@ -263,6 +269,7 @@ fn start_backend(
     subscribers.extend(listeners);
     let events = EventBus::start_with(&registry, subscribers);
     registry.tell(events.clone());
+    engines.translators.report_to(events.clone());
     let voices = VoiceProfiles::parse(&config.voices).map_err(anyhow::Error::msg)?;
     let (stages, supervisors) = start_stages(config, engines, &registry, &events);
     let (opener, gpus) = (Arc::clone(&engines.gpus), GpuBoard::default());
@@ -284,7 +291,7 @@ fn start_stages(
         stage,
         workers: config.workers[index],
         max_batch: engines.max_batch[index],
-        linger: Duration::ZERO,
+        linger: if stage == Stage::Translation { engines.translators.linger() } else { Duration::ZERO },
         // Recognition decides about admission; what it has let in must find room in the later stages.
         queue_capacity: if stage == Stage::Asr { config.queue_capacity } else { config.queue_capacity * 8 },
         timeout: config.timeouts[index],

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sts::config::Config;
-use sts::service::{Capabilities, Engines, StageFactory};
+use sts::service::{Capabilities, Engines, StageFactory, Translators};
 use sts_actors::job::{AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
 use sts_actors::stage::{EngineFactory, EngineSource, Fallback, StageEngine, StageFailure};
 use sts_models::{
@@ -18,22 +18,34 @@ use sts_protocol::{AudioSpec, ErrorCode, Stage};
 use crate::faults::{Device, Faults};
 use crate::instruction::Instruction;
 
-/// Fakes for every stage.
-pub fn fake(config: &Config) -> Engines {
+/// Fakes for every stage. Translators on the network that the settings name are the shipped ones, over what answers at
+/// their URLs; `embedded` among them stands for the fake.
+///
+/// # Errors
+/// Why a translator cannot be used.
+pub fn fake(config: &Config) -> Result<Engines, String> {
     let capabilities = Capabilities::default();
     capabilities.learn_recognizer(&Repertoire);
     capabilities.learn_translator(&Repertoire);
     capabilities.learn_synthesizer(&Repertoire);
     let failover = config.gpu_failover;
-    Engines {
+    let translators = Translators::new(config, Arc::new(|_| Ok(Box::new(Repertoire))))?;
+    let translation = if translators.needs_network() {
+        translators.factory(config.clone(), capabilities.clone()).into()
+    } else {
+        source(Faults::of(Stage::Translation, config), failover, || Box::new(FakeTranslator))
+    };
+    let max_batch = translators.batch_limits([1, 8, 1]);
+    Ok(Engines {
         asr: source(Faults::of(Stage::Asr, config), failover, || Box::new(FakeRecognizer)),
-        translation: source(Faults::of(Stage::Translation, config), failover, || Box::new(FakeTranslator)),
+        translation,
+        translators,
         tts: source(Faults::of(Stage::Tts, config), failover, || Box::new(FakeSynthesizer { tone: None })),
-        max_batch: [1, 8, 1],
+        max_batch,
         capabilities,
         weights: Arc::new(other_weights),
         gpus: Arc::new(crate::gpus::open),
-    }
+    })
 }
 
 /// An engine, the device that it is on and what befalls it.
@@ -157,7 +169,7 @@ impl StageEngine<TranslationInput, TranslationOutput> for FakeTranslator {
             let instruction = Instruction::of_text(&input.text);
             instruction.misbehave(Stage::Translation)?;
             instruction.fit_into_memory(batch.len())?;
-            Ok(TranslationOutput { text: input.text.to_uppercase() })
+            Ok(TranslationOutput { text: input.text.to_uppercase(), engine: "fake".to_owned() })
         };
         batch.iter().map(translate).collect()
     }
@@ -230,8 +242,10 @@ impl Translator for Repertoire {
         (source, target) == ("en", "es")
     }
 
-    fn translate(&mut self, _: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
-        Vec::new()
+    fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
+        let capitals =
+            |request: &TranslateRequest| Translation { text: request.text.to_uppercase(), engine: "fake".into() };
+        batch.iter().map(|request| Ok(capitals(request))).collect()
     }
 }
 

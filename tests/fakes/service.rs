@@ -21,7 +21,13 @@ fn main() -> ExitCode {
         }
     };
     let (log, _guard) = sts::logging::start(&config.log_level).expect("the level was checked");
-    let engines = engines::fake(&config);
+    let engines = match engines::fake(&config) {
+        Ok(engines) => engines,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
     let (listening, address) = tokio::sync::oneshot::channel::<sts::service::Listening>();
     std::thread::spawn(move || {
         if let Ok(address) = address.blocking_recv() {

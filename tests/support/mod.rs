@@ -52,6 +52,11 @@ impl Service {
         Self::start_fake(&mut Self::fake_command(environment))
     }
 
+    /// What the same says when it does not start, and its exit status.
+    pub fn fake_output(environment: &[(&str, &str)]) -> Output {
+        Self::fake_command(environment).output().expect("the fake service starts")
+    }
+
     fn fake_command(environment: &[(&str, &str)]) -> Command {
         let program = Path::new(env!("CARGO_BIN_EXE_sts")).with_file_name("examples").join("fake-service");
         assert!(program.exists(), "{} is missing: cargo build --release --examples", program.display());

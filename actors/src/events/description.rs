@@ -93,6 +93,12 @@ impl LifecycleEvent {
             Self::WorkerLost { stage, reason, error } => {
                 ("worker_lost", json!({"stage": stage, "reason": reason, "error": {"message": shown(error)}}))
             }
+            Self::BreakerChanged { engine, state, reason, .. } => {
+                ("breaker_changed", json!({"engine": **engine, "breaker": state, "reason": shown(reason)}))
+            }
+            Self::TranslatorUsed { engine, used, limit } => {
+                ("translator_used", json!({"engine": **engine, "characters_used": used, "characters_limit": limit}))
+            }
             Self::GpuFound { gpu, name } => ("gpu_found", json!({"gpu": gpu, "name": name})),
             Self::GpuRead { gpu, reading } => ("gpu_read", json!({"gpu": gpu, "reading": reading})),
             Self::GpuLost { gpu, error } => ("gpu_lost", json!({"gpu": gpu, "error": {"message": shown(error)}})),

@@ -18,6 +18,7 @@ mod outcome;
 mod outlet;
 mod reorder;
 mod replay;
+mod said;
 mod session;
 mod settings;
 mod statistics;

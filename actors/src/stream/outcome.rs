@@ -16,6 +16,7 @@ pub(super) struct Outcome {
     pub(super) pcm: Option<Bytes>,
     pub(super) transcript: Option<String>,
     pub(super) translated_text: Option<String>,
+    pub(super) translated_by: Option<String>,
     pub(super) metadata: Option<Metadata>,
     pub(super) timings: StageTimings,
     pub(super) error: Option<FragmentError>,
@@ -37,10 +38,20 @@ impl Outcome {
             metadata: self.metadata.clone(),
             processing_time_ms: self.processing.as_secs_f64() * 1000.0,
             stage_timings: self.timings.clone(),
-            assets: Some(Assets::of(&self.fragment_id, &self.timings)),
+            assets: Some(self.assets()),
             error: self.error.clone(),
             skipped: self.skipped.clone(),
         }
+    }
+
+    /// Translators may take each other's place from one fragment to the next; the other stages' engines are those of
+    /// `stream:ready`.
+    fn assets(&self) -> Assets {
+        let mut assets = Assets::of(&self.fragment_id, &self.timings);
+        if let Some(translation) = &mut assets.translation {
+            translation.engine.clone_from(&self.translated_by);
+        }
+        assets
     }
 
     /// Bytes of audio that it holds on to.

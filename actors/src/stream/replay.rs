@@ -100,6 +100,7 @@ mod tests {
                 pcm: Some(Bytes::from(vec![0; size])),
                 transcript: None,
                 translated_text: None,
+                translated_by: None,
                 metadata: None,
                 timings: StageTimings::default(),
                 error: None,

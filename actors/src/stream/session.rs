@@ -19,6 +19,7 @@ use super::observation::Recent;
 use super::outcome::Outcome;
 use super::reorder::Reorder;
 use super::replay::Replay;
+use super::said::Said;
 use super::settings::StreamSettings;
 use super::statistics::Statistics;
 use crate::events::LifecycleEvent;
@@ -81,6 +82,7 @@ struct Tracked {
     window: Option<SpeechWindow>,
     transcript: Option<String>,
     translated_text: Option<String>,
+    translated_by: Option<String>,
     timings: StageTimings,
     /// Its outcome stands in the reorder queue.
     finished: bool,
@@ -115,6 +117,7 @@ pub struct Session {
     /// Fragments taken.
     received: u64,
     recent: Recent,
+    said: Said,
     effects: Vec<Effect>,
 }
 
@@ -147,6 +150,7 @@ impl Session {
             statistics: Statistics::default(),
             received: 0,
             recent: Recent::default(),
+            said: Said::default(),
             effects: vec![Effect::Publish(opened)],
         }
     }

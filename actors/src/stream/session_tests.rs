@@ -69,7 +69,7 @@ impl Bench {
     }
 
     fn translate(&mut self, number: u64, text: &str) {
-        let output = TranslationOutput { text: text.to_owned() };
+        let output = TranslationOutput { text: text.to_owned(), engine: "fake".to_owned() };
         self.session.translated(number, report(Ok(output)), self.now);
     }
 

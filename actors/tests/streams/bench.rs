@@ -217,7 +217,10 @@ impl StageEngine<TranslationInput, TranslationOutput> for FakeEngine {
     }
 
     fn process(&mut self, batch: &[TranslationInput]) -> Vec<Result<TranslationOutput, StageFailure>> {
-        batch.iter().map(|input| Ok(TranslationOutput { text: input.text.to_uppercase() })).collect()
+        batch
+            .iter()
+            .map(|input| Ok(TranslationOutput { text: input.text.to_uppercase(), engine: "fake".to_owned() }))
+            .collect()
     }
 }
 

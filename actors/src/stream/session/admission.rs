@@ -100,6 +100,7 @@ impl Session {
             window: None,
             transcript: None,
             translated_text: None,
+            translated_by: None,
             timings: StageTimings::default(),
             finished: false,
         };

@@ -47,6 +47,7 @@ impl Session {
             pcm,
             transcript: tracked.transcript.clone(),
             translated_text: tracked.translated_text.clone(),
+            translated_by: tracked.translated_by.clone(),
             metadata,
             timings: tracked.timings.clone(),
             error,

@@ -25,9 +25,15 @@ impl Session {
             self.finish_with_silence(number, now);
             return;
         }
+        let Some(window) = output.window else { return };
         tracked.stage = Stage::Translation;
+        let text = text.to_owned();
+        let context = self.said.before(number);
+        self.said.note(number, &text);
         let input = TranslationInput {
-            text: text.to_owned(),
+            text,
+            context,
+            window,
             source_language: Arc::clone(&self.languages.0),
             target_language: Arc::clone(&self.languages.1),
             hints: Arc::clone(&self.hints),
@@ -40,6 +46,7 @@ impl Session {
         let Some((output, tracked)) = self.settle(number, Stage::Translation, report, now) else { return };
         let text = output.text.trim().to_owned();
         tracked.translated_text = Some(text.clone());
+        tracked.translated_by = Some(output.engine);
         let Some(window) = tracked.window.filter(|_| !text.is_empty()) else {
             self.finish_with_silence(number, now);
             return;

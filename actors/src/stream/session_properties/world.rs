@@ -170,7 +170,9 @@ impl World {
             Stage::Asr if fails => session.recognized(number, report(Err(failure)), self.now),
             Stage::Asr => session.recognized(number, report(Ok(AsrOutput { text, window })), self.now),
             Stage::Translation if fails => session.translated(number, report(Err(failure)), self.now),
-            Stage::Translation => session.translated(number, report(Ok(TranslationOutput { text })), self.now),
+            Stage::Translation => {
+                session.translated(number, report(Ok(TranslationOutput { text, engine: "fake".to_owned() })), self.now)
+            }
             Stage::Tts if fails => session.synthesized(number, report(Err(failure)), self.now),
             Stage::Tts => {
                 let pcm = Bytes::from(vec![2; FRAMES * 2]);
