@@ -16,6 +16,13 @@ impl TokenId {
     }
 }
 
+impl TokenId {
+    /// Its first 8 hexadecimal digits: enough to tell tokens apart in a log, and too little to try guesses on.
+    pub fn tag(&self) -> String {
+        self.0[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 // A digest of a weak token could be guessed from.
 impl fmt::Debug for TokenId {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
@@ -95,6 +102,12 @@ mod tests {
         assert!(old.is_some_and(|old| !tokens.has(old)) && tokens.find("old-secret-of-16").is_none());
         assert!(new.is_some_and(|new| tokens.has(new)));
         assert_eq!(tokens.find("new-secret-of-16"), new);
+    }
+
+    #[test]
+    fn a_tag_is_the_start_of_the_digest() {
+        // printf %s new-secret-of-16 | sha256sum
+        assert_eq!(two().find("new-secret-of-16").map(|token| token.tag()).as_deref(), Some("bf29ef43"));
     }
 
     #[test]

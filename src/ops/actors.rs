@@ -8,14 +8,16 @@ use serde::Deserialize;
 use sts_actors::registry::ActorKind;
 use sts_protocol::ErrorCode;
 
-use super::{Plane, Problem, input};
+use super::{Plane, Problem, input, resource};
 
 /// How long an actor may take to answer. One that is stuck is shown without its state.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The routes.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.route("/actors", web::get().to(all)).route("/actors/{actor}", web::get().to(one));
+    config
+        .service(resource("/actors", "GET").route(web::get().to(all)))
+        .service(resource("/actors/{actor}", "GET").route(web::get().to(one)));
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use sts_actors::events::EventKind;
 use sts_actors::history::{ListEvents, RecentEvents};
 
 use super::streams::in_time;
-use super::{Plane, Problem, input};
+use super::{Plane, Problem, input, resource};
 
 /// Events in an answer, unless asked otherwise; and at most.
 const LIMIT: usize = 100;
@@ -14,7 +14,7 @@ const MAX_LIMIT: usize = 1_000;
 
 /// The routes.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.route("/events", web::get().to(recent));
+    config.service(resource("/events", "GET").route(web::get().to(recent)));
 }
 
 #[derive(Deserialize)]

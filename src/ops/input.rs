@@ -1,5 +1,7 @@
 //! What an operator sends, read so that a refusal names what is wrong.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, web};
@@ -10,6 +12,8 @@ use super::Problem;
 
 /// Largest body that is read. The largest that makes sense has a path in it.
 const MAX_BODY_BYTES: usize = 16 << 10;
+/// How long a body may take to come.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// Characters of what was wrong that are told.
 const REASON_LIMIT: usize = 200;
 
@@ -26,7 +30,12 @@ pub(super) async fn body<T: DeserializeOwned>(request: &HttpRequest, payload: we
         let message = "the body must be JSON, and `content-type` application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::InvalidConfig, message));
     }
-    let bytes = match payload.to_bytes_limited(MAX_BODY_BYTES).await {
+    let read = tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(MAX_BODY_BYTES)).await;
+    let read = read.map_err(|_| {
+        let message = format!("the body did not come within {} ms", BODY_PATIENCE.as_millis());
+        Problem::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::Timeout, message)
+    })?;
+    let bytes = match read {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(error)) => return Err(Problem::invalid(format!("the body cannot be read: {}", shown(&error)))),
         Err(_) => {
@@ -34,7 +43,14 @@ pub(super) async fn body<T: DeserializeOwned>(request: &HttpRequest, payload: we
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::InvalidConfig, message));
         }
     };
-    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(&bytes)).map_err(|error| wrong(&error))
+    // An array would be taken for the fields in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::invalid("the body must be a JSON object"));
+    }
+    let mut json = serde_json::Deserializer::from_slice(&bytes);
+    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| wrong(&error))?;
+    json.end().map_err(|error| Problem::invalid(format!("the body goes on after its end: {}", shown(&error))))?;
+    Ok(read)
 }
 
 fn wrong<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> Problem {

@@ -3,6 +3,7 @@
 //! | file | concept |
 //! | --- | --- |
 //! | `actors.rs` | `/api/v1/actors`: what each actor is doing |
+//! | `audit.rs` | who did what, and what came of it |
 //! | `authentication.rs` | who may ask: a token, and no foreign web page |
 //! | `broadcast.rs` | the whole picture, once a second for all who watch |
 //! | `feed.rs` | `/api/v1/feed`: that picture over a WebSocket |
@@ -11,17 +12,20 @@
 //! | `service.rs` | `/api/v1/service`: its state, and the drain |
 //! | `stages.rs` | `/api/v1/stages`: their state; restart, reload, scale, pause |
 //! | `streams.rs` | `/api/v1/streams`: their state; drain one |
+//! | `log.rs` | `/api/v1/log`: its level |
 //! | `events.rs` | `/api/v1/events`: what happened last |
 //! | `snapshot.rs` | `/api/v1/snapshot`: all of these as one value |
 //! | `input.rs`, `problem.rs` | what is sent, read; and what is said instead of an answer |
 
 mod actors;
+mod audit;
 mod authentication;
 mod broadcast;
 mod events;
 mod feed;
 mod gpus;
 mod input;
+mod log;
 mod page;
 mod problem;
 mod service;
@@ -36,12 +40,11 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::{Extensions, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpServer, web};
+use actix_web::{App, HttpServer, Resource, web};
 use socket2::SockRef;
 use sts_actors::gpu::GpuBoard;
 use sts_actors::history::EventHistory;
 use sts_actors::registry::Mailbox;
-use sts_protocol::Stage;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
@@ -78,11 +81,9 @@ pub struct Plane {
     pub started: Instant,
 }
 
-/// Logs what an operator does: what, with which stage, from where. Tokens have no names, so the address is who.
-fn audit(plane: &Plane, request: &HttpRequest, action: &str, stage: Option<Stage>, detail: &str) {
-    let from = request.peer_addr().map(|address| address.to_string());
-    slog::info!(plane.backend.log, "an operator acts"; "operator_action" => action,
-        "stage" => stage.map(Stage::as_str), "detail" => detail, "address" => from);
+/// A resource of the API that has these methods.
+fn resource(path: &str, methods: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move |request| problem::no_such_method(request, methods)))
 }
 
 /// Serves in the background of the current actix system; gives the address, and a handle that stops it.
@@ -104,11 +105,15 @@ pub fn start(address: SocketAddr, plane: Plane) -> std::io::Result<(SocketAddr, 
             .configure(stages::routes)
             .configure(streams::routes)
             .configure(events::routes)
-            .configure(snapshot::routes);
+            .configure(snapshot::routes)
+            .configure(log::routes);
         App::new()
             .app_data(plane)
             .app_data(broadcast)
+            .app_data(web::PathConfig::default().error_handler(problem::unreadable_path))
             .wrap(from_fn(authentication::check_origin))
+            // The last is the outermost: what is refused is logged too.
+            .wrap(from_fn(audit::log))
             // The page holds no data, and the feed asks for the token itself: neither can be sent a header with it.
             .configure(page::routes)
             .configure(feed::routes)

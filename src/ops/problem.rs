@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::error::PathError;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 use sts_actors::stage::CommandError;
 use sts_protocol::ErrorCode;
 
 /// Why there is no answer: a status, a code of the wire's, and a sentence that names what was wrong.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Problem {
     #[serde(skip)]
     status: StatusCode,
@@ -20,6 +21,14 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
+    }
+
+    pub(super) fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
     /// As an answer.
@@ -45,7 +54,10 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        HttpResponse::build(self.status).json(self)
+        let mut response = HttpResponse::build(self.status).json(self);
+        // For the audit.
+        response.extensions_mut().insert(self.clone());
+        response
     }
 }
 
@@ -66,6 +78,23 @@ impl From<actix::MailboxError> for Problem {
     fn from(error: actix::MailboxError) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Internal, error.to_string())
     }
+}
+
+/// For a path that is there, and a method that it does not have; `allowed` names those that it has.
+pub(super) async fn no_such_method(request: HttpRequest, allowed: &'static str) -> HttpResponse {
+    let message = format!(
+        "this path has no {}; it has {allowed}",
+        request.method().as_str().chars().take(16).collect::<String>()
+    );
+    let mut response = Problem::response(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::InvalidConfig, message);
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allowed));
+    response
+}
+
+/// For a path whose parts are no text.
+pub(super) fn unreadable_path(error: PathError, _: &HttpRequest) -> actix_web::Error {
+    let reason: String = error.to_string().chars().take(100).collect();
+    Problem::invalid(format!("the path cannot be read: {reason}")).into()
 }
 
 /// For every path that is not there.

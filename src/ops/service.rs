@@ -3,13 +3,16 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
+use super::audit::Act;
 use super::streams::in_time;
-use super::{Plane, Problem, audit};
+use super::{Plane, Problem, resource};
 use crate::gateway::{Census, TakeCensus};
 
 /// The routes.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.route("/service", web::get().to(state)).route("/service/drain", web::post().to(drain));
+    config
+        .service(resource("/service", "GET").route(web::get().to(state)))
+        .service(resource("/service/drain", "POST").route(web::post().to(drain)));
 }
 
 /// Where the service is in its life.
@@ -58,7 +61,7 @@ fn describe(plane: &Plane, census: Census) -> State {
 
 /// Takes nothing new, finishes and delivers what was accepted, and ends the process. Asked twice, it drains once.
 async fn drain(plane: web::Data<Plane>, request: HttpRequest) -> HttpResponse {
-    audit(&plane, &request, "drain", None, "");
+    Act::new("drain").note(&request);
     plane.drain.notify_one();
     HttpResponse::Accepted().json(serde_json::json!({"state": "draining"}))
 }

@@ -11,7 +11,7 @@ use sts_actors::registry::ActorObservation;
 use sts_actors::stage::StageObservation;
 
 use super::streams::{self, Streams};
-use super::{Plane, events, service, stages};
+use super::{Plane, events, resource, service, stages};
 
 /// Most streams in a picture.
 const STREAMS: usize = 1_000;
@@ -39,7 +39,7 @@ pub(super) struct Snapshot {
 
 /// The route.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.route("/snapshot", web::get().to(show));
+    config.service(resource("/snapshot", "GET").route(web::get().to(show)));
 }
 
 async fn show(plane: web::Data<Plane>) -> HttpResponse {

@@ -11,20 +11,21 @@ use sts_actors::stage::{
 };
 use sts_protocol::{ErrorCode, Stage};
 
+use super::audit::Act;
 use super::streams::in_time;
-use super::{Plane, Problem, audit, input};
+use super::{Plane, Problem, input, resource};
 use crate::service::StageFactory;
 
 /// The routes.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/stages", web::get().to(all))
-        .route("/stages/{stage}", web::get().to(one))
-        .route("/stages/{stage}/restart", web::post().to(restart))
-        .route("/stages/{stage}/reload", web::post().to(reload))
-        .route("/stages/{stage}/workers", web::put().to(scale))
-        .route("/stages/{stage}/pause", web::post().to(pause))
-        .route("/stages/{stage}/resume", web::post().to(resume));
+        .service(resource("/stages", "GET").route(web::get().to(all)))
+        .service(resource("/stages/{stage}", "GET").route(web::get().to(one)))
+        .service(resource("/stages/{stage}/restart", "POST").route(web::post().to(restart)))
+        .service(resource("/stages/{stage}/reload", "POST").route(web::post().to(reload)))
+        .service(resource("/stages/{stage}/workers", "PUT").route(web::put().to(scale)))
+        .service(resource("/stages/{stage}/pause", "POST").route(web::post().to(pause)))
+        .service(resource("/stages/{stage}/resume", "POST").route(web::post().to(resume)));
 }
 
 /// Does the same with whichever supervisor it is.
@@ -99,8 +100,8 @@ async fn restart(
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let stage = find(&name)?;
-    let mode = input::query::<RestartQuery>(&request)?.mode.into();
-    audit(&plane, &request, "restart", Some(stage), &format!("{mode:?}"));
+    let mode: RestartMode = input::query::<RestartQuery>(&request)?.mode.into();
+    Act::new("restart").on_stage(stage).with(format!("{mode:?}").to_lowercase()).note(&request);
     let restarted = with_supervisor!(plane, stage, |supervisor| replace(supervisor, mode, None).await)?;
     Ok(HttpResponse::Ok().json(restarted))
 }
@@ -120,7 +121,7 @@ async fn reload(
 ) -> Result<HttpResponse, Problem> {
     let stage = find(&name)?;
     let Weights { path } = input::body(&request, body).await?;
-    audit(&plane, &request, "reload", Some(stage), &path.display().to_string());
+    Act::new("reload").on_stage(stage).with(path.display()).note(&request);
     let (supervisors, mode) = (&plane.supervisors, RestartMode::Rolling);
     let restarted = match (plane.weights)(stage, path).map_err(Problem::invalid)? {
         StageFactory::Asr(source) => replace(&supervisors.asr, mode, Some(source)).await,
@@ -157,7 +158,7 @@ async fn scale(
 ) -> Result<HttpResponse, Problem> {
     let stage = find(&name)?;
     let Workers { workers } = input::body(&request, body).await?;
-    audit(&plane, &request, "scale", Some(stage), &workers.to_string());
+    Act::new("scale").on_stage(stage).with(workers).note(&request);
     let scaled = with_supervisor!(plane, stage, |supervisor| supervisor.send(Scale(workers)).await)??;
     Ok(HttpResponse::Ok().json(scaled))
 }
@@ -180,7 +181,7 @@ async fn resume(
 
 async fn set_paused(plane: &Plane, request: &HttpRequest, name: &str, paused: bool) -> Result<HttpResponse, Problem> {
     let stage = find(name)?;
-    audit(plane, request, if paused { "pause" } else { "resume" }, Some(stage), "");
+    Act::new(if paused { "pause" } else { "resume" }).on_stage(stage).note(request);
     with_supervisor!(plane, stage, |supervisor| supervisor.send(SetPaused(paused)).await)?;
     Ok(HttpResponse::Ok().json(serde_json::json!({"stage": stage, "paused": paused})))
 }

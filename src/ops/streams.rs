@@ -10,7 +10,8 @@ use sts_actors::registry::Mailbox;
 use sts_actors::stream::{Drain, ObserveStream, StreamActor, StreamObservation};
 use sts_protocol::ErrorCode;
 
-use super::{Plane, Problem, audit, input};
+use super::audit::Act;
+use super::{Plane, Problem, input, resource};
 use crate::gateway::{FindStream, ListStreams};
 
 /// How long a stream may take to answer; one that is stuck must not keep the others from being shown.
@@ -22,9 +23,9 @@ const MAX_LIMIT: usize = 1_000;
 /// The routes.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/streams", web::get().to(all))
-        .route("/streams/{stream_id}", web::get().to(one))
-        .route("/streams/{stream_id}/drain", web::post().to(drain));
+        .service(resource("/streams", "GET").route(web::get().to(all)))
+        .service(resource("/streams/{stream_id}", "GET").route(web::get().to(one)))
+        .service(resource("/streams/{stream_id}/drain", "POST").route(web::post().to(drain)));
 }
 
 /// Streams in the order of their ids.
@@ -94,8 +95,8 @@ struct Draining<'a> {
 }
 
 async fn drain(plane: web::Data<Plane>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    Act::new("drain").on_stream(&id).note(&request);
     let stream = find(&plane, &id).await?;
-    audit(&plane, &request, "drain a stream", None, &id);
     match tokio::time::timeout(PATIENCE, stream.send(Drain)).await {
         Ok(Ok(Ok(drained))) => {
             let draining = Draining { stream_id: &id, state: "ending", in_flight: drained.in_flight };

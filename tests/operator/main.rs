@@ -4,7 +4,9 @@
 mod support;
 
 mod actors;
+mod audit;
 mod events;
+mod log;
 mod shell;
 mod stages;
 mod streams;
