@@ -122,6 +122,15 @@ async fn a_token_that_is_taken_away_ends_its_feeds() {
 }
 
 #[tokio::test]
+async fn who_is_no_websocket_is_told_so() {
+    let service = Service::fake(&[]);
+    let answer = reqwest::get(format!("http://{}/api/v1/feed", service.operators)).await.expect("an answer");
+    assert_eq!(answer.status(), 400);
+    let problem: Value = answer.json().await.expect("JSON");
+    assert!(problem["message"].as_str().is_some_and(|message| message.contains("WebSocket")), "{problem}");
+}
+
+#[tokio::test]
 async fn foreign_pages_are_not_let_in() {
     let service = Service::fake(&[]);
     for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {

@@ -40,13 +40,13 @@ async fn open(
     body: web::Payload,
     plane: web::Data<Plane>,
     broadcast: web::Data<Broadcast>,
-) -> Result<HttpResponse, actix_web::Error> {
-    let Some(place) = broadcast.place() else {
-        let message = "too many feeds are open";
-        return Ok(Problem::response(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::ServiceOverloaded, message));
-    };
+) -> Result<HttpResponse, Problem> {
+    let full =
+        || Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::ServiceOverloaded, "too many feeds are open");
+    let place = broadcast.place().ok_or_else(full)?;
     let feed = Feed { plane, broadcast, reader: Reader::Unknown, heard: Instant::now(), _place: place };
-    ws::WsResponseBuilder::new(feed, &request, body).frame_size(MAX_MESSAGE_BYTES).start()
+    let answer = ws::WsResponseBuilder::new(feed, &request, body).frame_size(MAX_MESSAGE_BYTES).start();
+    answer.map_err(|error| Problem::invalid(format!("this is for WebSockets alone: {error}")))
 }
 
 /// One operator's connection.

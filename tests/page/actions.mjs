@@ -36,6 +36,14 @@ export default async function actions(browser, operators) {
   await tab.until('#action-outcome', (text) => /^Loaded by 1 worker/.test(text));
   await tab.page.click('#action-cancel');
 
+  // An actor is asked what it shows of itself.
+  await tab.page.click('#actors summary');
+  await tab.until('#actors-body', (text) => text.includes('asr-supervisor'));
+  await tab.page.evaluate(() => [...document.querySelectorAll('#actors-body tr')]
+    .find((row) => row.textContent.includes('asr-supervisor')).querySelector('button').click());
+  assert.equal(JSON.parse(await tab.confirm()).workers_wanted, 3);
+  await tab.page.click('#action-cancel');
+
   // Nothing is done without a confirmation.
   await tab.page.click('#drain-service');
   await tab.page.keyboard.press('Escape');

@@ -17,9 +17,14 @@ async function checkAccessibility(tab, where) {
 }
 
 async function checkWidth(tab, width) {
-  const { scroll, inner } = await tab.page.evaluate(() => ({ scroll: document.documentElement.scrollWidth, inner: window.innerWidth }));
+  const { scroll, inner, beyond } = await tab.page.evaluate(() => ({
+    scroll: document.documentElement.scrollWidth,
+    inner: window.innerWidth,
+    beyond: [...document.querySelectorAll('body *')].filter((node) => node.getBoundingClientRect().right > window.innerWidth)
+      .map((node) => node.outerHTML.slice(0, 80)),
+  }));
   assert.equal(inner, width);
-  assert.ok(scroll <= width, `the page is ${scroll} px wide on a screen of ${width} px`);
+  assert.ok(scroll <= width, `the page is ${scroll} px wide on a screen of ${width} px: ${beyond.join('\n')}`);
 }
 
 export default async function looks(browser, operators) {
@@ -30,6 +35,8 @@ export default async function looks(browser, operators) {
       await tab.ready();
       await tab.until('#gpu-list', (text) => /GPU 0.*Utilisation\s*37 %/s.test(text));
       await tab.until('#streams-body', (text) => text.includes('short'));
+      await tab.page.click('#actors summary');
+      await tab.until('#actors-body', (text) => text.includes('tts-supervisor'));
       await checkWidth(tab, width);
       await checkAccessibility(tab, `${width} px, ${scheme}`);
       await tab.press('tts', 'restart');

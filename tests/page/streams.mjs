@@ -6,8 +6,8 @@ import { Tab } from './browser.mjs';
 import { Load } from './load.mjs';
 
 const HOSTILE = '<img/src=x/onerror=document.title=1>';
-/** An instruction: the synthesiser fails, and stays sound. */
-const FAILS_IN_TTS = 33;
+/** Instructions: the synthesiser fails, and stays sound; the translator panics. */
+const [FAILS_IN_TTS, PANICS_IN_TRANSLATION] = [33, 21];
 
 const ids = (tab) => tab.page.$$eval('#streams-body [data-field="id"]', (nodes) => nodes.map((node) => node.textContent));
 
@@ -23,12 +23,14 @@ async function rows(tab, condition, what) {
 
 export default async function streams(browser, operators) {
   const [hostile, plain] = [await Load.start(HOSTILE), await Load.start('plain')];
+  const idle = await Worker.connect('idle');
+  await idle.init();
   const failing = await Worker.connect('failing');
   await failing.init({ first_sequence_number: 0 });
   failing.send(0, FAILS_IN_TTS);
   await failing.result(0, 'failed');
-  const idle = await Worker.connect('idle');
-  await idle.init();
+  failing.send(1, PANICS_IN_TRANSLATION);
+  await failing.result(1, 'failed');
 
   const tab = await Tab.open(browser, operators);
   await tab.ready();
@@ -51,7 +53,7 @@ export default async function streams(browser, operators) {
   await tab.page.click('[data-column="failed"] button');
   assert.equal((await ids(tab))[0], failing.id);
   assert.equal(await tab.page.$eval('[data-column="failed"]', (head) => head.getAttribute('aria-sort')), 'descending');
-  assert.match(await tab.text('#streams-body tr:first-child [data-field="error"]'), /^INTERNAL in synthesis, .* ago: /);
+  assert.match(await tab.text('#streams-body tr:first-child [data-field="error"]'), /^STAGE_UNAVAILABLE in translation, .* ago: /);
   await tab.page.select('#streams-show', 'trouble');
   assert.deepEqual(await ids(tab), [failing.id]);
   await tab.page.select('#streams-show', 'all');
@@ -68,7 +70,10 @@ export default async function streams(browser, operators) {
 
   await tab.until('#event-list', (text) => text.includes(`Stream ${HOSTILE}`));
   await tab.page.click('#events-trouble');
-  await tab.until('#event-list', (text) => text.includes(`Stream ${failing.id}: `) && !text.includes('was opened'));
+  await tab.until('#event-list', (text) => !text.includes('was opened')
+    && text.includes(`Stream ${failing.id}: fragment 0 is failed in synthesis, INTERNAL`)
+    && text.includes('Translation lost a worker (panic)'));
+  await tab.until('[data-stage="translation"] [data-field="lost"]', (text) => /^Workers lost: panicked [12]×$/.test(text));
 
   await Promise.all([hostile, plain].map((load) => load.finish()));
   failing.socket.disconnect();

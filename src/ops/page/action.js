@@ -1,5 +1,6 @@
 // The one dialog in which every action is confirmed: it says what will be done, and then what was.
 
+import { announce } from './announcer.js';
 import { byId, element, setAttribute, setHidden, setText } from './dom.js';
 import { Refusal } from './api.js';
 
@@ -59,17 +60,19 @@ async function run(action) {
   report('busy', 'Working…');
   try {
     const done = await action.run(values);
-    if (current !== action) return;
+    if (current !== action) return announce(`${action.title}: ${done}`);
     report('ok', done);
     fields.replaceChildren();
     setHidden(confirm, true);
   } catch (error) {
-    if (current !== action) return;
-    report('bad', error instanceof Refusal ? error.message : String(error));
+    const why = error instanceof Refusal ? error.message : String(error);
+    if (current !== action) return announce(`${action.title}: ${why}`);
+    report('bad', why);
     setAttribute(confirm, 'aria-disabled', null);
   }
   setText(cancel, 'Close');
   if (confirm.hidden) cancel.focus();
+  return undefined;
 }
 
 dialog.addEventListener('submit', (event) => {
@@ -77,5 +80,6 @@ dialog.addEventListener('submit', (event) => {
   if (confirm.hidden) dialog.close();
   else if (!confirm.hasAttribute('aria-disabled')) run(current);
 });
-dialog.addEventListener('close', () => { current = null; });
+// It comes some time after the dialog was closed, and then may be open again for another action.
+dialog.addEventListener('close', () => { if (!dialog.open) current = null; });
 cancel.addEventListener('click', () => dialog.close());

@@ -30,6 +30,11 @@ const SENTENCES = {
   stage_paused: ['paused', (event) => `${stage(event)} was paused`],
   stage_resumed: ['busy', (event) => `${stage(event)} was resumed`],
   stage_hopeless: ['bad', (event) => `${stage(event)} has ${event.threads} stuck threads: the service drains`],
+  stage_failed_over: ['bad', (event) => `${stage(event)} goes on with another device: ${why(event)}`],
+  stage_failed_back: ['ok', (event) => `${stage(event)} is back on its first device`],
+  actor_lost: ['bad', (event) => `Actor ${event.actor} panicked: ${why(event)}`],
+  breaker_changed: ['warn', (event) => `The breaker of ${event.engine} is ${event.breaker.replaceAll('_', ' ')}: ${event.reason}`],
+  translator_used: ['quiet', (event) => `${event.engine} has used ${count(event.characters_used)} of ${count(event.characters_limit)} characters`],
   gpu_found: ['ok', (event) => `GPU ${event.gpu} can be read: ${event.name}`],
   gpu_lost: ['bad', (event) => `GPU ${event.gpu} cannot be read: ${why(event)}`],
   gpus_absent: ['quiet', (event) => `No GPU is watched: ${event.reason}`],
@@ -45,6 +50,7 @@ function describe(event) {
   const { number, timestamp, kind, event: name, ...rest } = event;
   if (name === 'backpressure' && event.severity === 'low') return ['ok', `${stream(event)} is under low load again`];
   if (name === 'fragment_processed') return [RESULTS[event.status] ?? 'unknown', SENTENCES[name][1](event)];
+  if (name === 'breaker_changed' && event.breaker === 'closed') return ['ok', SENTENCES[name][1](event)];
   const known = SENTENCES[name];
   return known ? [known[0], known[1](event)] : [kind === 'error' ? 'bad' : 'quiet', `${name.replaceAll('_', ' ')} ${JSON.stringify(rest)}`];
 }

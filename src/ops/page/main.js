@@ -17,7 +17,7 @@ const token = new Token({
 });
 const api = new Api(() => token.get());
 const [service, stages, streams] = [new Service(api), new Stages(api), new Streams(api)];
-const [gpus, events, actors] = [new Gpus(), new Events(), new Actors()];
+const [gpus, events, actors] = [new Gpus(), new Events(), new Actors(api)];
 const rate = new Rate();
 let [latest, rateNow] = [null, null];
 

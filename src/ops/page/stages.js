@@ -23,6 +23,7 @@ function stateOf(stage) {
   if (stage.workers_ready < stage.workers_wanted) {
     return ['warn', `${stage.workers_ready} of ${stage.workers_wanted} workers`];
   }
+  if (stage.failed_over) return ['warn', 'on another device'];
   return ['ok', 'ready'];
 }
 
@@ -103,7 +104,7 @@ export class Stages {
     return {
       restart: () => ({
         title: `Restart ${called}`, verb: 'Restart',
-        what: `Replaces all ${stage.workers_wanted} workers of the stage by new ones. No accepted fragment is lost by it.`,
+        what: `Replaces all ${stage.workers_wanted} workers of the stage by new ones${stage.failed_over ? ', on the device that was chosen first' : ''}. No accepted fragment is lost by it.`,
         fields: [{
           name: 'mode', label: 'How',
           options: [
