@@ -15,7 +15,7 @@ use tokio::net::TcpSocket;
 
 const STREAM: &str = "unread";
 /// Results of 1.3 MB each: more than the kernel takes for a connection that is not read from.
-const LARGE: usize = 8;
+const LARGE: usize = 4;
 /// Small fragments after them, which are in work until the end.
 const HELD: usize = 8;
 /// How often each of those is sent again at once, each time with a callback. Fewer than a stream takes at once; in all,
