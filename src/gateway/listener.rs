@@ -20,6 +20,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::quota::{Lease, Quota};
 use super::transport::Cut;
+use super::websocket::WatchingAcceptor;
 
 /// From a TCP connection to the head of its first request.
 const FIRST_REQUEST_LIMIT: Duration = Duration::from_secs(10);
@@ -96,7 +97,7 @@ pub async fn serve(
     let mut server = axum_server::Server::from_listener(listener)
         .handle(handle)
         .first_request_timeout(FIRST_REQUEST_LIMIT)
-        .acceptor(counting.clone());
+        .acceptor(WatchingAcceptor(counting.clone()));
     server.http_builder().http1().header_read_timeout(HEADER_LIMIT);
     server
         .http_builder()
@@ -106,7 +107,10 @@ pub async fn serve(
         .max_concurrent_streams(Some(MAX_HTTP2_STREAMS));
     match tls {
         None => server.serve(service).await,
-        Some(config) => server.acceptor(RustlsAcceptor::new(config).acceptor(counting)).serve(service).await,
+        Some(config) => {
+            let accepting = WatchingAcceptor(RustlsAcceptor::new(config).acceptor(counting));
+            server.acceptor(accepting).serve(service).await
+        }
     }
 }
 

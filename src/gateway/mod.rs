@@ -11,6 +11,7 @@
 //! | `directory.rs` | where operators find streams |
 //! | `outlet.rs` | a socket as a stream sees it |
 //! | `transport.rs` | ending a connection for good, whatever its client does |
+//! | `inspection.rs`, `websocket.rs`, `packets.rs` | packets that the library would ignore, in requests and in frames |
 //! | `http.rs` | health and metrics |
 
 mod actor;
@@ -21,10 +22,13 @@ mod callback;
 mod connection;
 mod directory;
 mod http;
+mod inspection;
 mod listener;
 mod outlet;
+mod packets;
 mod quota;
 mod transport;
+mod websocket;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -45,6 +49,7 @@ pub use actor::{Census, DrainGateway, GatewayActor, TakeCensus};
 pub use directory::{FindStream, ListStreams, StreamPage};
 pub use listener::TlsFiles;
 
+use inspection::Inspection;
 use listener::SocketLimits;
 use transport::Transports;
 
@@ -147,8 +152,10 @@ pub async fn serve(
         .build_layer();
     let transports = Transports::new(tokio::runtime::Handle::current());
     connection::register(&io, gateway, &settings, transports.clone());
+    let inspection = Inspection { io: io.clone(), transports: transports.clone(), limit };
     let app = http::router(backend)
         .layer(layer)
+        .layer(from_fn_with_state(inspection, inspection::inspect))
         .layer(from_fn_with_state(transports, transport::watch))
         .layer(settings.origins.layer());
     let limits = SocketLimits {

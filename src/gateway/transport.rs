@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use socketioxide::TransportType;
@@ -123,17 +123,20 @@ impl Transports {
     }
 }
 
+/// A parameter of a request's query.
+pub(super) fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
+    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.into_iter().find_map(|(key, value)| (key == name).then_some(value))
+}
+
 /// Notes which connection a session goes over to, and answers for sessions that were ended.
 pub(super) async fn watch(State(transports): State<Transports>, request: Request, next: Next) -> Response {
-    let query = request.uri().query().unwrap_or_default();
-    let parameter = |name: &str| {
-        query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|(_, value)| value)
-    };
-    let Some(session) = parameter("sid").map(str::to_owned) else { return next.run(request).await };
+    let Some(session) = parameter(request.uri(), "sid").map(str::to_owned) else { return next.run(request).await };
     if transports.was_ended(&session) {
         return (StatusCode::BAD_REQUEST, r#"{"code":1,"message":"the session was closed"}"#).into_response();
     }
-    let cut = (parameter("transport") == Some("websocket")).then(|| request.extensions().get::<Cut>().cloned());
+    let cut = (parameter(request.uri(), "transport") == Some("websocket"))
+        .then(|| request.extensions().get::<Cut>().cloned());
     let response = next.run(request).await;
     if let Some(Some(cut)) = cut
         && response.status() == StatusCode::SWITCHING_PROTOCOLS
