@@ -24,6 +24,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/page/feed.js", SCRIPT, include_str!("page/feed.js")),
     ("/page/format.js", SCRIPT, include_str!("page/format.js")),
     ("/page/gpus.js", SCRIPT, include_str!("page/gpus.js")),
+    ("/page/log.js", SCRIPT, include_str!("page/log.js")),
     ("/page/main.js", SCRIPT, include_str!("page/main.js")),
     ("/page/names.js", SCRIPT, include_str!("page/names.js")),
     ("/page/service.js", SCRIPT, include_str!("page/service.js")),

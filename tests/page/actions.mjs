@@ -36,6 +36,15 @@ export default async function actions(browser, operators) {
   await tab.until('#action-outcome', (text) => /^Loaded by 1 worker/.test(text));
   await tab.page.click('#action-cancel');
 
+  await tab.page.waitForSelector('#log-level:not([hidden])');
+  assert.equal(await tab.text('#log-level'), 'Log level: error…');
+  await tab.page.click('#log-level');
+  assert.equal(await tab.page.$eval('#action input:checked', (input) => input.value), 'error');
+  await tab.page.click('#action input[value="warning"]');
+  assert.equal(await tab.confirm(), 'The log level is warning.');
+  await tab.page.click('#action-cancel');
+  assert.equal(await tab.text('#log-level'), 'Log level: warning…');
+
   // An actor is asked what it shows of itself.
   await tab.page.click('#actors summary');
   await tab.until('#actors-body', (text) => text.includes('asr-supervisor'));

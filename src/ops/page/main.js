@@ -6,6 +6,7 @@ import { Connection } from './connection.js';
 import { Events } from './events.js';
 import { Feed } from './feed.js';
 import { Gpus } from './gpus.js';
+import { Log } from './log.js';
 import { Service } from './service.js';
 import { Stages } from './stages.js';
 import { Rate, Streams } from './streams.js';
@@ -17,9 +18,9 @@ const token = new Token({
 });
 const api = new Api(() => token.get());
 const [service, stages, streams] = [new Service(api), new Stages(api), new Streams(api)];
-const [gpus, events, actors] = [new Gpus(), new Events(), new Actors(api)];
+const [gpus, events, actors, log] = [new Gpus(), new Events(), new Actors(api), new Log(api)];
 const rate = new Rate();
-let [latest, rateNow] = [null, null];
+let [latest, rateNow, live] = [null, null, false];
 
 const feed = new Feed(() => token.get(), {
   picture(snapshot) {
@@ -28,10 +29,18 @@ const feed = new Feed(() => token.get(), {
     if (snapshot.streams) rateNow = rate.note(snapshot.streams.streams, performance.now() / 1000);
     token.accepted();
     connection.live();
+    if (!live) log.refresh();
+    live = true;
     show();
   },
-  lost(retryAt) { connection.lost(retryAt); },
-  refused() { token.ask(); },
+  lost(retryAt) {
+    live = false;
+    connection.lost(retryAt);
+  },
+  refused() {
+    live = false;
+    token.ask();
+  },
 });
 
 const connection = new Connection((state) => {
