@@ -86,8 +86,9 @@ async fn the_picture_comes_every_second_and_is_what_the_api_says() {
 }
 
 #[tokio::test]
-async fn nothing_is_told_before_the_token() {
-    let service = Service::fake(&[TOKEN]);
+async fn nothing_is_told_before_the_token_and_who_comes_is_logged() {
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let service = Service::fake_logging_to(log.path(), &[TOKEN, ("LOG_LEVEL", "info")]);
     for wrong in [r#"{"token": "not-the-right-secret"}"#, r#"{"token": 7}"#, "an-operators-secret", ""] {
         let mut feed = Feed::open(&service, None).await.expect("a connection");
         feed.say(wrong).await;
@@ -101,6 +102,15 @@ async fn nothing_is_told_before_the_token() {
     // Pictures are being sent by now, to others.
     let Message::Close(Some(frame)) = silent.next().await else { panic!("something was told without a token") };
     assert_eq!((frame.code, frame.reason.as_str()), (CloseCode::Policy, "no token was shown"));
+    drop((silent, right));
+    // The log is complete once the service has ended.
+    service.signal(libc::SIGTERM);
+    assert_eq!(service.wait(), Some(0));
+    let log = std::fs::read_to_string(log.path()).expect("a log");
+    let count = |text: &str| log.lines().filter(|line| line.contains(text) && line.contains("127.0.0.1")).count();
+    assert_eq!(count("an operator watches"), 1, "{log}");
+    assert_eq!(count("an operator's feed is refused"), 5, "{log}");
+    assert!(!log.contains("an-operators-secret") && !log.contains("not-the-right-secret"), "{log}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, CloseCode, CloseReason, Message, ProtocolError, WebsocketContext};
 use futures_util::stream;
 use serde::Deserialize;
+use slog::Logger;
 use sts_protocol::ErrorCode;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -44,7 +45,9 @@ async fn open(
     let full =
         || Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::ServiceOverloaded, "too many feeds are open");
     let place = broadcast.place().ok_or_else(full)?;
-    let feed = Feed { plane, broadcast, reader: Reader::Unknown, heard: Instant::now(), _place: place };
+    let address = request.peer_addr().map(|address| address.to_string());
+    let log = plane.backend.log.new(slog::o!("address" => address));
+    let feed = Feed { plane, broadcast, log, reader: Reader::Unknown, heard: Instant::now(), _place: place };
     let answer = ws::WsResponseBuilder::new(feed, &request, body).frame_size(MAX_MESSAGE_BYTES).start();
     answer.map_err(|error| Problem::invalid(format!("this is for WebSockets alone: {error}")))
 }
@@ -56,6 +59,7 @@ async fn open(
 struct Feed {
     plane: web::Data<Plane>,
     broadcast: web::Data<Broadcast>,
+    log: Logger,
     reader: Reader,
     heard: Instant,
     _place: OwnedSemaphorePermit,
@@ -87,7 +91,7 @@ impl Actor for Feed {
         } else {
             context.run_later(TOKEN_LIMIT, |feed, context| {
                 if feed.reader == Reader::Unknown {
-                    refuse(context, "no token was shown");
+                    feed.refuse("no token was shown", context);
                 }
             });
         }
@@ -104,6 +108,11 @@ impl Actor for Feed {
 impl Feed {
     fn let_in(&mut self, reader: Reader, context: &mut WebsocketContext<Self>) {
         self.reader = reader;
+        let operator = match reader {
+            Reader::Holder(token) => token.tag(),
+            Reader::Anybody | Reader::Unknown => "anybody".to_owned(),
+        };
+        slog::info!(self.log, "an operator watches"; "operator" => operator);
         context.add_stream(each_picture(self.broadcast.subscribe()));
     }
 
@@ -116,8 +125,14 @@ impl Feed {
             serde_json::from_str(message).ok().and_then(|Introduction { token }| self.plane.tokens.find(&token));
         match token {
             Some(token) => self.let_in(Reader::Holder(token), context),
-            None => refuse(context, "the token is not valid"),
+            None => self.refuse("the token is not valid", context),
         }
+    }
+
+    fn refuse(&self, why: &str, context: &mut WebsocketContext<Self>) {
+        slog::warn!(self.log, "an operator's feed is refused"; "reason" => why);
+        context.close(Some(CloseReason { code: CloseCode::Policy, description: Some(why.to_owned()) }));
+        context.stop();
     }
 
     /// Whether this token, or none, would still be enough: tokens are replaced while the service runs.
@@ -142,15 +157,10 @@ fn each_picture(pictures: watch::Receiver<Picture>) -> impl futures_util::Stream
     })
 }
 
-fn refuse(context: &mut WebsocketContext<Feed>, why: &str) {
-    context.close(Some(CloseReason { code: CloseCode::Policy, description: Some(why.to_owned()) }));
-    context.stop();
-}
-
 impl StreamHandler<Picture> for Feed {
     fn handle(&mut self, picture: Picture, context: &mut Self::Context) {
         if !self.may_read() {
-            return refuse(context, "the token is not valid any more");
+            return self.refuse("the token is not valid any more", context);
         }
         if let Some(text) = picture {
             context.text(text);
