@@ -17,7 +17,6 @@ mod translators;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ use sts_actors::stream::StreamSettings;
 use sts_models::DeviceChoice;
 
 use crate::access::Origins;
-use crate::gateway::TlsFiles;
+use crate::gateway::{Limits, TlsFiles};
 use reader::Reader;
 use settings::SETTINGS;
 
@@ -77,24 +76,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Web pages that may connect.
     pub origins: Origins,
-    /// Largest fragment, bytes.
-    pub max_fragment_bytes: usize,
-    /// Connections at once.
-    pub max_connections: usize,
-    /// Connections at once of one token.
-    pub max_connections_per_token: usize,
-    /// Connections at once from one address.
-    pub max_connections_per_address: usize,
-    /// Streams at once.
-    pub max_streams: usize,
-    /// Streams at once of one token.
-    pub max_streams_per_token: usize,
-    /// Messages a second over one connection.
-    pub max_messages_per_second: NonZeroU32,
-    /// Bytes of audio between sockets and streams.
-    pub max_buffered_bytes: usize,
-    /// From a connection to its `stream:init`.
-    pub init_timeout: Duration,
+    /// How much of everything one worker, and all together, may have.
+    pub limits: Limits,
     /// How long SIGTERM waits for streams to end.
     pub drain_timeout: Duration,
     /// Room of the recogniser's queue.
@@ -152,7 +135,7 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_contract() {
         let config = load(&[]).expect("valid");
-        assert_eq!((config.port, config.max_fragment_bytes), (8000, 8 << 20));
+        assert_eq!((config.port, config.limits.max_fragment_bytes), (8000, 8 << 20));
         assert_eq!(config.timeouts.map(|limit| limit.as_millis()), [5_000, 5_000, 10_000]);
         assert_eq!(config.stream.thresholds, Thresholds::default());
         assert_eq!(config.stream.resume_grace, Duration::from_secs(30));
@@ -207,7 +190,7 @@ mod tests {
             _ => None,
         };
         let config = Config::load(&flags, environment, Some(file.path())).expect("valid");
-        assert_eq!((config.port, config.host.to_string().as_str(), config.max_streams), (3333, "127.0.0.3", 7));
+        assert_eq!((config.port, config.host.to_string().as_str(), config.limits.max_streams), (3333, "127.0.0.3", 7));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::tokens::TokenSource;
 use super::translators::{TranslatorChoice, pair};
 use super::{Config, DEFAULT_VOICES, Problems};
 use crate::access::Origins;
-use crate::gateway::TlsFiles;
+use crate::gateway::{Limits, TlsFiles};
 
 /// Translator threads when some of what they do is to wait for another machine.
 const NETWORK_TRANSLATOR_WORKERS: usize = 4;
@@ -213,6 +213,22 @@ impl Reader {
         }
     }
 
+    fn limits(&mut self) -> Limits {
+        let max_fragment_bytes = self.at_least_one("max_fragment_bytes");
+        Limits {
+            max_fragment_bytes,
+            max_connections: self.at_least_one("max_connections"),
+            max_connections_per_token: self.at_least_one("max_connections_per_token"),
+            max_connections_per_address: self.at_least_one("max_connections_per_address"),
+            max_streams: self.at_least_one("max_streams"),
+            max_streams_per_token: self.at_least_one("max_streams_per_token"),
+            max_messages_per_second: self.rate("max_messages_per_second"),
+            // One fragment must always fit.
+            max_buffered_bytes: self.at_least_one("max_buffered_bytes").max(max_fragment_bytes),
+            init_timeout: self.limit("init_timeout_ms"),
+        }
+    }
+
     fn stream(&mut self) -> StreamSettings {
         let thresholds = Thresholds {
             low: self.parse("backpressure_threshold_low"),
@@ -284,15 +300,7 @@ impl Reader {
             ops_port: self.parse("ops_port"),
             ops_tokens,
             worker_tokens,
-            max_fragment_bytes: self.at_least_one("max_fragment_bytes"),
-            max_connections: self.at_least_one("max_connections"),
-            max_connections_per_token: self.at_least_one("max_connections_per_token"),
-            max_connections_per_address: self.at_least_one("max_connections_per_address"),
-            max_streams: self.at_least_one("max_streams"),
-            max_streams_per_token: self.at_least_one("max_streams_per_token"),
-            max_messages_per_second: self.rate("max_messages_per_second"),
-            max_buffered_bytes: self.at_least_one("max_buffered_bytes"),
-            init_timeout: self.limit("init_timeout_ms"),
+            limits: self.limits(),
             drain_timeout: self.milliseconds("drain_timeout_ms"),
             tls: self.tls(),
             origins: self.origins(),

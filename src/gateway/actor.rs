@@ -140,11 +140,11 @@ impl GatewayActor {
             return overloaded("the service is draining".to_owned());
         }
         let open = self.streams.len() - usize::from(replaces);
-        if open >= self.settings.max_streams {
+        if open >= self.settings.limits.max_streams {
             return overloaded(format!("{open} streams are open, the limit"));
         }
         let of_token = self.streams.values().filter(|stream| stream.token == token).count() - usize::from(replaces);
-        if token.is_some() && of_token >= self.settings.max_streams_per_token {
+        if token.is_some() && of_token >= self.settings.limits.max_streams_per_token {
             return overloaded(format!("{of_token} streams of this token are open, the limit"));
         }
         match self.backend.unready() {
@@ -238,7 +238,7 @@ impl GatewayActor {
             return;
         }
         let Some(Connection { outlet: Some(outlet), .. }) = self.connections.remove(&connection) else { return };
-        let limit = self.settings.init_timeout.as_millis();
+        let limit = self.settings.limits.init_timeout.as_millis();
         let refusal = Refusal::new(ErrorCode::StreamNotFound, format!("no stream:init came within {limit} ms"));
         // One that cannot be told is closed all the same.
         let _ = outlet.send(&ServiceMessage::Error(refusal.into_message(None)));
@@ -354,7 +354,7 @@ impl Handler<Connected> for GatewayActor {
             "address" => peer.address.map(|address| address.to_string()));
         let connection = peer.connection;
         self.connections.insert(connection, Connection { peer, outlet: Some(outlet), stream: None });
-        context.run_later(self.settings.init_timeout, move |actor, _| actor.expire(connection));
+        context.run_later(self.settings.limits.init_timeout, move |actor, _| actor.expire(connection));
     }
 }
 

@@ -86,9 +86,9 @@ impl Admission {
         Self {
             tokens: settings.tokens.clone(),
             origins: settings.origins.clone(),
-            total: Quota::new(settings.max_connections),
-            per_token: Quota::new(settings.max_connections_per_token),
-            per_address: Quota::new(settings.max_connections_per_address),
+            total: Quota::new(settings.limits.max_connections),
+            per_token: Quota::new(settings.limits.max_connections_per_token),
+            per_address: Quota::new(settings.limits.max_connections_per_address),
         }
     }
 

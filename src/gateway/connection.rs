@@ -39,9 +39,9 @@ pub(super) fn register(
 ) {
     let admission = Admission::new(settings);
     let terms = Terms {
-        max_fragment_bytes: settings.max_fragment_bytes,
-        max_messages_per_second: settings.max_messages_per_second,
-        budget: ByteBudget::new(settings.max_buffered_bytes),
+        max_fragment_bytes: settings.limits.max_fragment_bytes,
+        max_messages_per_second: settings.limits.max_messages_per_second,
+        budget: ByteBudget::new(settings.limits.max_buffered_bytes),
     };
     let on_connect = |socket: SocketRef| {
         if let Some(phase) = socket.extensions.get::<Phase>() {

@@ -3,6 +3,7 @@
 //! | file | concept |
 //! | --- | --- |
 //! | `listener.rs` | the HTTP server: TLS, TCP connections counted, limits of time |
+//! | `limits.rs` | how much of everything one peer, and all together, may have |
 //! | `admission.rs` | the handshake: origin, token, identity, and how many at once |
 //! | `connection.rs` | events off the socket, decoded and handed on in order |
 //! | `allowance.rs`, `budget.rs`, `quota.rs` | messages a second, bytes between socket and stream, places |
@@ -23,6 +24,7 @@ mod connection;
 mod directory;
 mod http;
 mod inspection;
+mod limits;
 mod listener;
 mod outlet;
 mod packets;
@@ -30,7 +32,6 @@ mod quota;
 mod transport;
 mod websocket;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ use tokio::net::TcpListener;
 
 pub use actor::{Census, DrainGateway, GatewayActor, TakeCensus};
 pub use directory::{FindStream, ListStreams, StreamPage};
+pub use limits::Limits;
 pub use listener::TlsFiles;
 
 use inspection::Inspection;
@@ -60,24 +62,8 @@ use crate::service::Capabilities;
 /// What the gateway needs to know.
 #[derive(Clone)]
 pub struct GatewaySettings {
-    /// Largest fragment, bytes decoded.
-    pub max_fragment_bytes: usize,
-    /// Most connections at once.
-    pub max_connections: usize,
-    /// Of these, those that showed one token.
-    pub max_connections_per_token: usize,
-    /// Of these, those from one address.
-    pub max_connections_per_address: usize,
-    /// Most streams at once, those that wait for their worker included.
-    pub max_streams: usize,
-    /// Of these, those that one token opened.
-    pub max_streams_per_token: usize,
-    /// Messages a second over one connection; twice that at once.
-    pub max_messages_per_second: NonZeroU32,
-    /// Most bytes of audio between sockets and streams.
-    pub max_buffered_bytes: usize,
-    /// How long a connection may take to its `stream:init`.
-    pub init_timeout: Duration,
+    /// How much of everything there may be.
+    pub limits: Limits,
     /// Who may connect; everybody when empty.
     pub tokens: Tokens,
     /// Web pages that may connect.
@@ -135,7 +121,7 @@ pub async fn serve(
     tls: Option<RustlsConfig>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let limit = message_limit(settings.max_fragment_bytes);
+    let limit = message_limit(settings.limits.max_fragment_bytes);
     let parser = ParserConfig::common()
         .max_incoming_binary_buf_size(limit)
         .max_incoming_binaries(4)
@@ -159,8 +145,8 @@ pub async fn serve(
         .layer(from_fn_with_state(transports, transport::watch))
         .layer(settings.origins.layer());
     let limits = SocketLimits {
-        total: settings.max_connections.saturating_mul(2).saturating_add(64),
-        per_address: settings.max_connections_per_address.saturating_mul(2).saturating_add(64),
+        total: settings.limits.max_connections.saturating_mul(2).saturating_add(64),
+        per_address: settings.limits.max_connections_per_address.saturating_mul(2).saturating_add(64),
     };
     let closing = async move {
         shutdown.await;

@@ -237,15 +237,7 @@ async fn drain(gateway: &Mailbox<GatewayActor>, log: &Logger, limit: Duration) {
 fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySettings> {
     let tokens = config.worker_tokens.read().map_err(anyhow::Error::msg)?;
     Ok(GatewaySettings {
-        max_fragment_bytes: config.max_fragment_bytes,
-        max_connections: config.max_connections,
-        max_connections_per_token: config.max_connections_per_token,
-        max_connections_per_address: config.max_connections_per_address,
-        max_streams: config.max_streams,
-        max_streams_per_token: config.max_streams_per_token,
-        max_messages_per_second: config.max_messages_per_second,
-        max_buffered_bytes: config.max_buffered_bytes.max(config.max_fragment_bytes),
-        init_timeout: config.init_timeout,
+        limits: config.limits,
         tokens: Tokens::new(&tokens),
         origins: config.origins.clone(),
         stream: config.stream.clone(),
