@@ -10,8 +10,8 @@ packages=(
   libgomp1 libespeak-ng1 espeak-ng-data apertium apertium-es-pt
   python3 python3-pip python3-venv
 )
-# tests: a browser for the operators' page, a wall clock that jumps
-[ "${1:-}" = tests ] && packages+=(chromium faketime)
+# tests: a browser for the operators' page, a wall clock that jumps, Prometheus and its promtool
+[ "${1:-}" = tests ] && packages+=(chromium faketime prometheus)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' && continue
@@ -20,6 +20,7 @@ for package in "${packages[@]}"; do
     python3) command -v python3 >/dev/null && continue ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 && continue ;;
     chromium) [ -n "${CHROMIUM:-}" ] && continue ;;
+    prometheus) command -v prometheus >/dev/null && command -v promtool >/dev/null && continue ;;
     python3-venv) python3 -c 'import ensurepip, venv' >/dev/null 2>&1 && continue ;;
   esac
   missing+=("$package")
@@ -36,4 +37,14 @@ fi
 echo "Installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
+# No package may start a service of its own here, now or at the next boot: the tests start what they need.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+fi
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+case " ${missing[*]} " in
+  *" prometheus "*) ! command -v systemctl >/dev/null || systemctl disable --quiet prometheus 2>/dev/null || true ;;
+esac

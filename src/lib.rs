@@ -15,4 +15,5 @@ pub mod gateway;
 pub mod logging;
 pub mod ops;
 pub mod service;
+pub mod traces;
 pub mod weights;

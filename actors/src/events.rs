@@ -2,12 +2,13 @@
 
 mod description;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, Recipient};
 use serde::Serialize;
-use sts_protocol::{ErrorCode, FragmentStatus, Severity, Stage};
+use sts_protocol::{ErrorCode, FragmentStatus, Severity, Stage, StageTimings, TraceContext};
 
 use crate::gpu::GpuReading;
 use crate::registry::{ActorKind, Letter, Listing, Mailbox, Observed, Registration, Registry};
@@ -20,6 +21,37 @@ const MAILBOX: usize = 1_024;
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub enum LifecycleEvent {
+    /// A worker connected.
+    WorkerConnected {
+        /// The stream that it named.
+        stream_id: Arc<str>,
+        /// The worker.
+        worker_id: Arc<str>,
+        /// From where.
+        address: Option<IpAddr>,
+        /// Workers now connected.
+        connections: usize,
+    },
+    /// A worker's connection is over.
+    WorkerDisconnected {
+        /// The stream that it named.
+        stream_id: Arc<str>,
+        /// The worker.
+        worker_id: Arc<str>,
+        /// Why, as `farewell`, `broken`, `no_init`.
+        reason: &'static str,
+        /// Workers now connected.
+        connections: usize,
+    },
+    /// A connection or a message was refused before it reached a stream.
+    Refused {
+        /// A `connection` or a `message`.
+        what: &'static str,
+        /// Why.
+        code: ErrorCode,
+    },
+    /// Nothing new is taken any more.
+    Draining,
     /// A stream was opened.
     StreamOpened {
         /// Its id.
@@ -39,6 +71,13 @@ pub enum LifecycleEvent {
         /// The stream.
         stream_id: Arc<str>,
     },
+    /// A stream goes on in another way.
+    StreamChanged {
+        /// The stream.
+        stream_id: Arc<str>,
+        /// How: `active`, `paused` or `ending`.
+        state: &'static str,
+    },
     /// A stream is gone.
     StreamClosed {
         /// The stream.
@@ -54,6 +93,8 @@ pub enum LifecycleEvent {
         fragment_id: Arc<str>,
         /// Its place.
         sequence_number: u64,
+        /// Where it stands in a distributed trace.
+        trace: Option<TraceContext>,
         /// Fragments of the stream now in flight.
         in_flight: usize,
     },
@@ -61,8 +102,27 @@ pub enum LifecycleEvent {
     FragmentRefused {
         /// Its stream.
         stream_id: Arc<str>,
+        /// Its id.
+        fragment_id: Arc<str>,
+        /// Its place.
+        sequence_number: u64,
         /// Why.
         code: ErrorCode,
+    },
+    /// A worker of a stage begins with a job; once more when it was tried before.
+    StageStarted {
+        /// The stage.
+        stage: Stage,
+        /// The stream.
+        stream_id: Arc<str>,
+        /// The fragment.
+        fragment_id: Arc<str>,
+        /// Its place.
+        sequence_number: u64,
+        /// Where it stands in a distributed trace.
+        trace: Option<TraceContext>,
+        /// Time in the queue.
+        queued: Duration,
     },
     /// A stage answered a job, well or not.
     StageFinished {
@@ -74,6 +134,8 @@ pub enum LifecycleEvent {
         fragment_id: Arc<str>,
         /// Its place.
         sequence_number: u64,
+        /// Where it stands in a distributed trace.
+        trace: Option<TraceContext>,
         /// Time in the queue.
         queued: Duration,
         /// Time in work.
@@ -91,8 +153,12 @@ pub enum LifecycleEvent {
         fragment_id: Arc<str>,
         /// Its place.
         sequence_number: u64,
+        /// Where it stands in a distributed trace.
+        trace: Option<TraceContext>,
         /// How it fared.
         status: FragmentStatus,
+        /// What each stage took.
+        timings: StageTimings,
         /// From acceptance to emission.
         processing: Duration,
         /// Where and why, if it failed.
@@ -279,19 +345,25 @@ impl LifecycleEvent {
     /// What it is about.
     pub fn kind(&self) -> EventKind {
         match self {
-            Self::StreamOpened { .. }
+            Self::WorkerConnected { .. }
+            | Self::WorkerDisconnected { .. }
+            | Self::StreamOpened { .. }
+            | Self::StreamChanged { .. }
             | Self::StreamAttached { .. }
             | Self::StreamDetached { .. }
             | Self::StreamClosed { .. } => EventKind::Stream,
-            Self::FragmentRefused { .. }
+            Self::Refused { .. }
+            | Self::FragmentRefused { .. }
             | Self::GapSkipped { .. }
             | Self::StageFinished { failure: Some(_), .. }
             | Self::FragmentProcessed { failure: Some(_), .. } => EventKind::Error,
             Self::FragmentReceived { .. }
+            | Self::StageStarted { .. }
             | Self::StageFinished { failure: None, .. }
             | Self::FragmentProcessed { failure: None, .. }
             | Self::BackpressureChanged { .. } => EventKind::Fragment,
-            Self::WorkerReady { .. }
+            Self::Draining
+            | Self::WorkerReady { .. }
             | Self::StageRestarted { .. }
             | Self::StageScaled { .. }
             | Self::StagePaused { .. }
@@ -313,7 +385,7 @@ impl LifecycleEvent {
     /// Whether it may be dropped where there is no room for it. Most events are as few as the work that is let in and must
     /// not be lost; of those that any message of a stranger can cause, the ones that the receiver has no room for are.
     fn may_be_dropped(&self) -> bool {
-        matches!(self, Self::FragmentRefused { .. })
+        matches!(self, Self::FragmentRefused { .. } | Self::Refused { .. })
     }
 }
 

@@ -159,7 +159,7 @@ mod tests {
     use sts_protocol::{ErrorCode, Stage};
 
     fn refused() -> LifecycleEvent {
-        LifecycleEvent::FragmentRefused { stream_id: "s".into(), code: ErrorCode::BackpressureExceeded }
+        LifecycleEvent::Refused { what: "message", code: ErrorCode::BackpressureExceeded }
     }
 
     fn lost(error: &str) -> LifecycleEvent {

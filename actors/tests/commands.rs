@@ -9,7 +9,7 @@ use sts_actors::events::{EventBus, EventSender, LifecycleEvent};
 use sts_actors::registry::{Mailbox, Registry};
 use sts_actors::stage::{
     self, Cancellation, CommandError, EngineFactory, Observe, Restart, RestartMode, Scale, SetPaused, StageConfig,
-    StageEngine, StageFailure, StageHandle, StageSupervisor,
+    StageEngine, StageFailure, StageHandle, StageSupervisor, Ticket,
 };
 use sts_protocol::{ErrorCode, Stage};
 
@@ -162,7 +162,7 @@ fn submit(handle: &Handle, order: Order) -> mpsc::Receiver<Result<(u32, u32), Er
         // A test that is over no longer wants to know.
         let _ = sender.send(report.result.map_err(|failure| failure.code));
     });
-    handle.submit(1, order, Cancellation::default(), reply).expect("the queue has room");
+    handle.submit(1, order, Ticket::new(Cancellation::default(), reply)).expect("the queue has room");
     receiver
 }
 

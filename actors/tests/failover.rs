@@ -10,7 +10,7 @@ use sts_actors::metrics::{Metrics, MetricsActor};
 use sts_actors::registry::{Mailbox, Registry};
 use sts_actors::stage::{
     self, Cancellation, CommandError, EngineFactory, EngineSource, Fallback, Observe, Restart, RestartMode,
-    StageConfig, StageEngine, StageFailure, StageHandle, StageObservation, StageSupervisor,
+    StageConfig, StageEngine, StageFailure, StageHandle, StageObservation, StageSupervisor, Ticket,
 };
 use sts_protocol::{ErrorCode, Stage};
 
@@ -116,7 +116,7 @@ impl Outside {
             // A test that is over no longer wants to know.
             let _ = sender.send(report.result.map_err(|failure| failure.code));
         });
-        self.handle.submit(1, order, Cancellation::default(), reply).expect("the queue has room");
+        self.handle.submit(1, order, Ticket::new(Cancellation::default(), reply)).expect("the queue has room");
         receiver
     }
 
@@ -182,7 +182,7 @@ fn with_limited_stage(
     let source = EngineSource { factory: gpu.factory(), fallback };
     actix::System::new().block_on(async move {
         let registry = Registry::default();
-        let (metrics, events) = (Metrics::new().expect("valid names"), Arc::new(Mutex::new(Vec::new())));
+        let (metrics, events) = (Metrics::new("test").expect("valid names"), Arc::new(Mutex::new(Vec::new())));
         let subscribers: Vec<Subscriber> = vec![
             MetricsActor::start_with(&registry, Arc::clone(&metrics)).into(),
             Listener(Arc::clone(&events)).start().recipient().into(),

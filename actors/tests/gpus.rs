@@ -147,7 +147,7 @@ impl Watch {
 fn watch(opener: GpuOpener, patience: Duration, test: impl FnOnce(Watch) + Send + 'static) {
     actix::System::new().block_on(async move {
         let (sender, events) = mpsc::channel();
-        let metrics = Metrics::new().expect("valid names");
+        let metrics = Metrics::new("test").expect("valid names");
         // The counting one first, so that whoever hears an event finds it counted soon.
         let registry = Registry::default();
         let counting = MetricsActor::start_with(&registry, Arc::clone(&metrics)).into();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sts_actors::events::EventSender;
 use sts_actors::registry::Registry;
 use sts_actors::stage::{
-    self, Cancellation, EngineFactory, StageConfig, StageEngine, StageFailure, StageHandle, StageReport,
+    self, Cancellation, EngineFactory, StageConfig, StageEngine, StageFailure, StageHandle, StageReport, Ticket,
 };
 use sts_protocol::{ErrorCode, Stage};
 
@@ -108,7 +108,7 @@ fn factory(memory: &Arc<Memory>) -> EngineFactory<Order, u32> {
 fn submit(handle: &StageHandle<Order, u32>, order: Order) -> mpsc::Receiver<StageReport<u32>> {
     let (sender, receiver) = mpsc::channel();
     let reply = Box::new(move |report| drop(sender.send(report)));
-    handle.submit(1, order, Cancellation::default(), reply).expect("the queue has room");
+    handle.submit(1, order, Ticket::new(Cancellation::default(), reply)).expect("the queue has room");
     receiver
 }
 
@@ -260,7 +260,7 @@ fn a_full_queue_refuses_and_what_waited_is_taken_in_batches() {
         wait_until("the worker takes the first", || handle.depth() == 0);
         let waiting: Vec<_> = (0..4).map(|number| submit(&handle, Order::Answer(number))).collect();
         assert!(handle.reserve().is_none());
-        let refused = handle.submit(1, Order::Answer(9), Cancellation::default(), Box::new(|_| ()));
+        let refused = handle.submit(1, Order::Answer(9), Ticket::new(Cancellation::default(), Box::new(|_| ())));
         assert_eq!(refused.expect_err("it is full").code, ErrorCode::ServiceOverloaded);
         drop(closed);
         assert_eq!(answer(&first), Ok(0));
@@ -281,7 +281,9 @@ fn jobs_of_a_stream_that_is_gone_cost_nothing() {
         let first = submit(&handle, Order::WaitFor(Arc::clone(&gate)));
         wait_until("the worker takes the first", || handle.depth() == 0);
         let cancellation = Cancellation::default();
-        handle.submit(2, Order::Panic, cancellation.clone(), Box::new(|_| ())).expect("the queue has room");
+        handle
+            .submit(2, Order::Panic, Ticket::new(cancellation.clone(), Box::new(|_| ())))
+            .expect("the queue has room");
         cancellation.cancel();
         drop(closed);
         assert_eq!(answer(&first), Ok(0));

@@ -30,12 +30,32 @@ pub enum Action {
 }
 
 impl Severity {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
     /// What the contract asks of the worker at this level.
     pub fn action(self) -> Action {
         match self {
             Self::Low => Action::None,
             Self::Medium => Action::SlowDown,
             Self::High => Action::Pause,
+        }
+    }
+}
+
+impl Action {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::SlowDown => "slow_down",
+            Self::Pause => "pause",
         }
     }
 }
@@ -133,6 +153,14 @@ impl Thresholds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_levels_are_the_serialised_ones() {
+        for severity in [Severity::Low, Severity::Medium, Severity::High] {
+            assert_eq!(serde_json::json!(severity), severity.as_str());
+            assert_eq!(serde_json::json!(severity.action()), severity.action().as_str());
+        }
+    }
 
     #[test]
     fn levels_end_where_the_contract_says() {

@@ -11,6 +11,7 @@ use crate::payload::Payload;
 use crate::rules::{
     Channels, Checked, Count, Duration, Elapsed, FragmentRate, Id, Optional, Plain, SequenceNumber, SequenceNumbers,
 };
+use crate::trace::TraceContext;
 
 pub use crate::rules::MAX_SEQUENCE_NUMBER;
 
@@ -58,6 +59,8 @@ pub struct Fragment {
     pub spec: AudioSpec,
     /// Interleaved samples; a whole number of frames, at least one.
     pub pcm: Bytes,
+    /// From the optional field `traceparent`, which is no part of the contract: one that is not valid is ignored.
+    pub trace: Option<TraceContext>,
 }
 
 impl Fragment {
@@ -71,6 +74,7 @@ impl Fragment {
             Some(id) => refusal.about(id),
             None => refusal,
         };
+        let trace = payload.text("traceparent").and_then(TraceContext::parse);
         let data: FragmentData = payload.decode(ErrorCode::InvalidFragment).map_err(named)?;
         let spec = AudioSpec { sample_rate_hz: data.sample_rate, channels: data.channels, format: data.format };
         let pcm = data.audio.decode(max_bytes).map_err(named)?;
@@ -83,6 +87,7 @@ impl Fragment {
             timestamp_ms: data.timestamp,
             spec,
             pcm,
+            trace,
         })
     }
 
@@ -410,6 +415,15 @@ mod tests {
     fn a_good_fragment_is_read() {
         let fragment = Fragment::read(sample().into(), 1 << 20).expect("valid");
         assert_eq!((fragment.frames(), fragment.duration_ms()), (16_000, 1000.0));
+    }
+
+    #[test]
+    fn a_trace_is_taken_over_and_one_that_is_not_valid_is_ignored() {
+        let trace = |value: Value| Fragment::read(with("traceparent", value).into(), 1 << 20).expect("valid").trace;
+        let trace_id =
+            trace(json!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")).map(|trace| trace.trace_id);
+        assert_eq!(trace_id, Some(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c));
+        assert_eq!((trace(json!("nonsense")), trace(json!(7)), trace(json!({"deep": []}))), (None, None, None));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | [`error`] | error codes, the `error` event, refusals |
 //! | [`audio`] | sample formats, base64 or attachments, PCM to samples and back |
 //! | [`voice`] | voice profiles |
+//! | [`trace`] | where a fragment stands in a distributed trace |
 //! | [`event`] | every event: its name, who sends it, its type |
 //! | [`schema`] | the JSON Schemas of all messages |
 //! | [`payload`] | an event's argument as it comes off the socket |
@@ -24,6 +25,7 @@ pub mod payload;
 mod rules;
 pub mod schema;
 pub mod stream;
+pub mod trace;
 pub mod voice;
 
 pub use audio::{AudioEncoding, AudioFormat, AudioPayload, AudioSpec};
@@ -36,4 +38,5 @@ pub use fragment::{
 };
 pub use payload::Payload;
 pub use stream::{EngineNames, Resume, StreamComplete, StreamEnd, StreamInit, StreamReady, StreamResume};
+pub use trace::TraceContext;
 pub use voice::{VoiceProfile, VoiceProfiles};

@@ -92,6 +92,8 @@ pub struct Config {
     pub stage_retries: u32,
     /// What holds for each stream.
     pub stream: StreamSettings,
+    /// Collector of traces.
+    pub traces_endpoint: Option<String>,
     /// Level of the log.
     pub log_level: String,
 }
@@ -162,6 +164,7 @@ mod tests {
             ("DEEPL_FORMALITY", "rude"),
             ("DEEPL_GLOSSARIES", "en-es"),
             ("DEEPL_CONTEXT", "sometimes"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
             ("VOICE_PROFILES_PATH", "/nowhere.json"),
             ("HOST", "0.0.0.0"),
             ("TRANSLATOR_PAIRS", "english-es"),

@@ -104,6 +104,15 @@ impl Reader {
         value
     }
 
+    fn traces_endpoint(&mut self) -> Option<String> {
+        let endpoint = Some(self.text("otel_exporter_otlp_endpoint").to_owned()).filter(|text| !text.is_empty())?;
+        let url = reqwest::Url::parse(&endpoint).ok();
+        if url.is_none_or(|url| !matches!(url.scheme(), "http" | "https") || !url.has_host()) {
+            self.problem("otel_exporter_otlp_endpoint", format!("'{endpoint}' is no URL as http://127.0.0.1:4318"));
+        }
+        Some(endpoint)
+    }
+
     fn directory(&mut self, key: &'static str, default: PathBuf) -> PathBuf {
         match self.text(key) {
             "" => default,
@@ -276,6 +285,7 @@ impl Reader {
         if slog::Level::from_str(&log_level).is_err() {
             self.problem("log_level", format!("'{log_level}' is no log level"));
         }
+        let traces_endpoint = self.traces_endpoint();
         let models_dir = PathBuf::from(self.text("models_dir"));
         let threads: usize = self.parse("torch_threads");
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -309,6 +319,7 @@ impl Reader {
             torch_threads: if threads == 0 { cores.min(4) } else { threads },
             stage_retries: self.parse("stage_retries"),
             stream: self.stream(),
+            traces_endpoint,
             log_level,
         };
         if self.problems.is_empty() { Ok(config) } else { Err(Problems(self.problems)) }

@@ -90,6 +90,11 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("resume_grace_ms", "30000", "How long a stream outlives its connection; 0: not at all"),
     setting("end_timeout_ms", "30000", "How long stream:end waits for work in flight"),
     setting("drain_timeout_ms", "60000", "How long SIGTERM waits for streams to end"),
+    setting(
+        "otel_exporter_otlp_endpoint",
+        "",
+        "Collector of traces, as http://127.0.0.1:4318 (OTLP over HTTP); empty: no traces",
+    ),
     setting("log_level", "info", "critical, error, warning, info, debug or trace"),
 ];
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix::prelude::SendError;
 use actix::{Actor, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult};
+use sts_actors::events::LifecycleEvent;
 use sts_actors::registry::{ActorKind, Listing, Mailbox, Observed, Registration};
 use sts_actors::stream::{
     Attach, Close, Detach, End, Identity, Offer, OnReply, Outlet, Pause, Resume, STREAM_MAILBOX, Session, StreamActor,
@@ -223,7 +224,7 @@ impl GatewayActor {
 
     fn leave(&mut self, connection: u64, farewell: bool) {
         let Some(left) = self.connections.remove(&connection) else { return };
-        slog::info!(self.backend.log, "disconnected"; "worker_id" => %left.peer.worker_id, "stream_id" => %left.peer.stream_id);
+        self.tell_disconnected(&left.peer, if farewell { "farewell" } else { "broken" });
         let stream = left.stream.and_then(|(stream_id, _)| self.streams.get_mut(&stream_id));
         if let Some(stream) = stream.filter(|stream| stream.connection == Some(connection)) {
             stream.connection = None;
@@ -237,7 +238,8 @@ impl GatewayActor {
         if self.connections.get(&connection).is_none_or(|found| found.stream.is_some()) {
             return;
         }
-        let Some(Connection { outlet: Some(outlet), .. }) = self.connections.remove(&connection) else { return };
+        let Some(Connection { outlet: Some(outlet), peer, .. }) = self.connections.remove(&connection) else { return };
+        self.tell_disconnected(&peer, "no_init");
         let limit = self.settings.limits.init_timeout.as_millis();
         let refusal = Refusal::new(ErrorCode::StreamNotFound, format!("no stream:init came within {limit} ms"));
         // One that cannot be told is closed all the same.
@@ -245,9 +247,19 @@ impl GatewayActor {
         outlet.close();
     }
 
+    fn tell_disconnected(&self, peer: &Peer, reason: &'static str) {
+        self.backend.events.publish(LifecycleEvent::WorkerDisconnected {
+            stream_id: Arc::clone(&peer.stream_id),
+            worker_id: Arc::clone(&peer.worker_id),
+            reason,
+            connections: self.connections.len(),
+        });
+    }
+
     /// Tells a connection that its message was refused, by way of its stream when it has one.
     fn refuse(&self, connection: u64, refusal: Refusal) {
         let Some(found) = self.connections.get(&connection) else { return };
+        self.backend.events.publish(LifecycleEvent::Refused { what: "message", code: refusal.code });
         let message = refusal.into_message(found.stream.as_ref().map(|(stream_id, _)| &**stream_id));
         match (&found.outlet, self.stream_of(connection)) {
             // An outlet that cannot take it is closing or overfull: the worker learns from what does not come.
@@ -350,10 +362,11 @@ impl Handler<Connected> for GatewayActor {
     type Result = ();
 
     fn handle(&mut self, Connected { peer, outlet }: Connected, context: &mut Self::Context) {
-        slog::info!(self.backend.log, "connected"; "worker_id" => %peer.worker_id, "stream_id" => %peer.stream_id,
-            "address" => peer.address.map(|address| address.to_string()));
         let connection = peer.connection;
+        let (stream_id, worker_id, address) = (Arc::clone(&peer.stream_id), Arc::clone(&peer.worker_id), peer.address);
         self.connections.insert(connection, Connection { peer, outlet: Some(outlet), stream: None });
+        let connections = self.connections.len();
+        self.backend.events.publish(LifecycleEvent::WorkerConnected { stream_id, worker_id, address, connections });
         context.run_later(self.settings.limits.init_timeout, move |actor, _| actor.expire(connection));
     }
 }
@@ -397,6 +410,7 @@ impl Handler<DrainGateway> for GatewayActor {
 
     fn handle(&mut self, _: DrainGateway, _: &mut Self::Context) {
         self.draining = true;
+        self.backend.events.publish(LifecycleEvent::Draining);
         for stream in self.streams.values() {
             stream.address.do_send(End);
         }

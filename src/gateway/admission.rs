@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use serde_json::Value;
 use sts_protocol::payload::check_id;
-use sts_protocol::{ErrorCode, Payload, Refusal};
+use sts_protocol::{ErrorCode, Payload, Refusal, TraceContext};
 use uuid::Uuid;
 
 use super::GatewaySettings;
@@ -30,6 +30,9 @@ pub(super) struct Auth {
     stream_id: Option<String>,
     #[serde(default)]
     worker_id: Option<String>,
+    /// Whatever came: what is no valid trace counts as absent.
+    #[serde(default)]
+    traceparent: Option<Value>,
 }
 
 impl Auth {
@@ -58,6 +61,8 @@ pub struct Peer {
     pub token: Option<TokenId>,
     /// Where it comes from.
     pub address: Option<IpAddr>,
+    /// The trace that its fragments belong to, unless they name one of their own.
+    pub trace: Option<TraceContext>,
 }
 
 /// The places that a connection takes up. They are kept in the socket, so that they are free again when it is gone,
@@ -124,6 +129,9 @@ impl Admission {
             worker_id: identity("worker_id", header("x-worker-id"), auth.worker_id)?,
             token,
             address,
+            trace: header("traceparent")
+                .or(auth.traceparent.as_ref().and_then(Value::as_str))
+                .and_then(TraceContext::parse),
         };
         let places = self.places(&peer)?;
         Ok((peer, places))

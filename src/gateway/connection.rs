@@ -12,13 +12,14 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{Event as EventName, SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
+use sts_actors::events::{EventSender, LifecycleEvent};
 use sts_actors::registry::Mailbox;
 use sts_actors::stream::{OnReply, Outlet};
 use sts_protocol::event::from_worker;
 use sts_protocol::stream::Pause;
-use sts_protocol::{ErrorCode, ErrorMessage, Fragment, FragmentAck, Payload, Refusal, StreamInit};
+use sts_protocol::{ErrorCode, ErrorMessage, Fragment, FragmentAck, Payload, Refusal, StreamInit, TraceContext};
+use uuid::Uuid;
 
-use super::GatewaySettings;
 use super::actor::{Command, Connected, Event, GatewayActor};
 use super::admission::{Admission, Auth, Peer, Places};
 use super::allowance::{Allowance, Verdict};
@@ -26,6 +27,7 @@ use super::budget::ByteBudget;
 use super::callback::Callback;
 use super::outlet::{Phase, SocketOutlet};
 use super::transport::Transports;
+use super::{Backend, GatewaySettings};
 
 /// Takes connections in the default namespace.
 ///
@@ -35,6 +37,7 @@ pub(super) fn register(
     io: &SocketIo,
     gateway: Mailbox<GatewayActor>,
     settings: &GatewaySettings,
+    backend: &Backend,
     transports: Transports,
 ) {
     let admission = Admission::new(settings);
@@ -42,6 +45,8 @@ pub(super) fn register(
         max_fragment_bytes: settings.limits.max_fragment_bytes,
         max_messages_per_second: settings.limits.max_messages_per_second,
         budget: ByteBudget::new(settings.limits.max_buffered_bytes),
+        events: backend.events.clone(),
+        traces: backend.traces,
     };
     let on_connect = |socket: SocketRef| {
         if let Some(phase) = socket.extensions.get::<Phase>() {
@@ -56,7 +61,8 @@ pub(super) fn register(
             socket.extensions.insert(Arc::new(places));
             attend(&socket, peer, &gateway, &terms, &transports);
         });
-        if verdict.is_err() {
+        if let Err(refusal) = &verdict {
+            terms.events.publish(LifecycleEvent::Refused { what: "connection", code: refusal.code });
             transports.dismiss(&socket);
         }
         async move { verdict }
@@ -70,6 +76,9 @@ struct Terms {
     max_fragment_bytes: usize,
     max_messages_per_second: NonZeroU32,
     budget: ByteBudget,
+    events: EventSender,
+    /// Whether fragments that come without a trace get one.
+    traces: bool,
 }
 
 /// Registers the handlers of one connection.
@@ -82,7 +91,9 @@ fn attend(socket: &SocketRef, peer: Peer, gateway: &Mailbox<GatewayActor>, terms
         allowance: Arc::new(Allowance::new(terms.max_messages_per_second)),
         phase,
         transports: transports.clone(),
+        events: terms.events.clone(),
     };
+    let trace = peer.trace;
     gateway.do_send(Connected { peer, outlet: Box::new(line.outlet(socket)) });
 
     let init = line.clone();
@@ -93,7 +104,7 @@ fn attend(socket: &SocketRef, peer: Peer, gateway: &Mailbox<GatewayActor>, terms
         });
         async {}
     });
-    take_fragments(socket, line.clone(), terms);
+    take_fragments(socket, line.clone(), terms, trace);
     let pause = line.clone();
     socket.on(from_worker::STREAM_PAUSE, move |socket: SocketRef, data: TryData<Payload>| {
         pause.take(&socket, || Pause::read(data.0.ok()).map(|_| Event::Pause));
@@ -132,15 +143,18 @@ fn attend(socket: &SocketRef, peer: Peer, gateway: &Mailbox<GatewayActor>, terms
     });
 }
 
-fn take_fragments(socket: &SocketRef, line: Line, terms: &Terms) {
-    let (max_fragment_bytes, budget) = (terms.max_fragment_bytes, terms.budget.clone());
+fn take_fragments(socket: &SocketRef, line: Line, terms: &Terms, trace: Option<TraceContext>) {
+    let (max_fragment_bytes, budget, traces) = (terms.max_fragment_bytes, terms.budget.clone(), terms.traces);
+    let begin_trace = move || traces.then(|| TraceContext::begin(Uuid::new_v4().as_u128()));
     socket.on(
         from_worker::FRAGMENT_DATA,
         move |socket: SocketRef, data: TryData<Payload>, ack: Callback<LocalAdapter>| {
             let on_reply = reply_by(ack);
             let fragment = line.admit_message(&socket).and_then(|()| {
-                let fragment =
+                let mut fragment =
                     read(data, ErrorCode::InvalidFragment).and_then(|data| Fragment::read(data, max_fragment_bytes))?;
+                // The fragment's own trace, or else its connection's, or else a new one where traces are exported.
+                fragment.trace = fragment.trace.or(trace).or_else(begin_trace);
                 match budget.reserve(fragment.pcm.len()) {
                     Some(reservation) => Ok((fragment, reservation)),
                     None => {
@@ -159,6 +173,7 @@ fn take_fragments(socket: &SocketRef, line: Line, terms: &Terms) {
                     line.tell(&socket, Event::Fragment(fragment, on_reply));
                 }
                 Err(refusal) => {
+                    line.tell_refused(&refusal);
                     let message = refusal.into_message(None);
                     on_reply(Err(&message));
                     line.outlet(&socket).send_error(message);
@@ -194,9 +209,14 @@ struct Line {
     allowance: Arc<Allowance>,
     phase: Phase,
     transports: Transports,
+    events: EventSender,
 }
 
 impl Line {
+    fn tell_refused(&self, refusal: &Refusal) {
+        self.events.publish(LifecycleEvent::Refused { what: "message", code: refusal.code });
+    }
+
     fn outlet(&self, socket: &SocketRef) -> SocketOutlet {
         SocketOutlet::new(socket.clone(), self.phase.clone(), self.transports.clone())
     }
@@ -205,7 +225,10 @@ impl Line {
     fn take(&self, socket: &SocketRef, event: impl FnOnce() -> Result<Event, Refusal>) {
         match self.admit_message(socket).and_then(|()| event()) {
             Ok(event) => self.tell(socket, event),
-            Err(refusal) => self.outlet(socket).send_error(refusal.into_message(None)),
+            Err(refusal) => {
+                self.tell_refused(&refusal);
+                self.outlet(socket).send_error(refusal.into_message(None));
+            }
         }
     }
 
@@ -230,6 +253,7 @@ impl Line {
             refusal = refusal.about(fragment.fragment_id);
             on_reply(Err(&refusal.clone().into_message(None)));
         }
+        self.tell_refused(&refusal);
         self.outlet(socket).send_error(refusal.into_message(None));
     }
 }

@@ -31,9 +31,9 @@ async fn ready(State(backend): State<Backend>) -> Response {
 
 async fn metrics(State(backend): State<Backend>) -> Response {
     let stages = &backend.stages;
-    backend.metrics.observe_stage(Stage::Asr, stages.asr.depth(), stages.asr.ready_workers());
-    backend.metrics.observe_stage(Stage::Translation, stages.translation.depth(), stages.translation.ready_workers());
-    backend.metrics.observe_stage(Stage::Tts, stages.tts.depth(), stages.tts.ready_workers());
+    for load in [stages.asr.load(), stages.translation.load(), stages.tts.load()] {
+        backend.metrics.observe_stage(&load);
+    }
     match backend.metrics.encode() {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

@@ -91,6 +91,8 @@ pub struct Backend {
     pub log: slog::Logger,
     /// From which level on it keeps records.
     pub log_level: LogLevel,
+    /// Whether spans of fragments are exported.
+    pub traces: bool,
 }
 
 /// Packets that wait for a connection. More than a replay has, and what else a stream may say at once: a heartbeat that
@@ -137,7 +139,7 @@ pub async fn serve(
         .connect_timeout(Duration::from_secs(10))
         .build_layer();
     let transports = Transports::new(tokio::runtime::Handle::current());
-    connection::register(&io, gateway, &settings, transports.clone());
+    connection::register(&io, gateway, &settings, &backend, transports.clone());
     let inspection = Inspection { io: io.clone(), transports: transports.clone(), limit };
     let app = http::router(backend)
         .layer(layer)

@@ -16,7 +16,7 @@ mod queue;
 
 use std::time::Duration;
 
-use prometheus::{IntCounterVec, Opts};
+use prometheus::{IntCounter, IntCounterVec, Opts};
 use slog::{Drain, Logger, o};
 
 pub use level::LogLevel;
@@ -37,12 +37,19 @@ pub struct Log {
     pub level: LogLevel,
     /// Counts those that were to be kept and are not in the log.
     pub dropped: IntCounterVec,
+    /// Counts panics, those included that cost no more than a worker.
+    pub panics: IntCounter,
 }
 
 impl Log {
     /// A log that nobody reads.
     pub fn silent() -> Self {
-        Self { logger: Logger::root(slog::Discard, o!()), level: LogLevel::default(), dropped: dropped() }
+        Self {
+            logger: Logger::root(slog::Discard, o!()),
+            level: LogLevel::default(),
+            dropped: dropped(),
+            panics: panics(),
+        }
     }
 }
 
@@ -78,7 +85,7 @@ fn write_to(output: impl std::io::Write + Send + 'static, level: LogLevel) -> (L
     let level_now = level.clone();
     let kept = slog::Filter::new(Bounded(queue), move |record: &slog::Record| level_now.keeps(record.level()));
     let logger = Logger::root(kept.fuse(), o!());
-    (Log { logger, level, dropped }, LogGuard(Some(guard)))
+    (Log { logger, level, dropped, panics: panics() }, LogGuard(Some(guard)))
 }
 
 fn dropped() -> IntCounterVec {
@@ -91,17 +98,23 @@ fn dropped() -> IntCounterVec {
     dropped
 }
 
-/// Has panics logged, a line each: what, where, on which thread. No backtrace: writing one takes a worker longer than
+fn panics() -> IntCounter {
+    IntCounter::new("sts_panics_total", "Panics, those included that cost no more than a stage's worker.")
+        .expect("the name is one that Prometheus takes")
+}
+
+/// Has panics counted and logged, a line each: what, where, on which thread. No backtrace: writing one takes a worker longer than
 /// many a fragment, and fragments wait for that.
-pub fn log_panics(log: &Logger) {
-    let log = log.clone();
+pub fn log_panics(log: &Log) {
+    let Log { logger, panics, .. } = log.clone();
     std::panic::set_hook(Box::new(move |panic| {
+        panics.inc();
         let payload = panic.payload();
         let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref().copied());
         let text: String = text.unwrap_or("without a message").chars().take(500).collect();
         let location = panic.location().map(ToString::to_string);
         let thread = std::thread::current().name().map(str::to_owned);
-        slog::error!(log, "panicked: {}", text; "location" => location, "thread" => thread);
+        slog::error!(logger, "panicked: {}", text; "location" => location, "thread" => thread);
     }));
 }
 

@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::gateway::{self, Backend, DrainGateway, GatewayActor, GatewaySettings, TakeCensus};
 use crate::logging::{self, Log};
 use crate::ops::{self, Plane};
+use crate::traces::Traces;
 
 /// Niceness of inference threads: low enough that they still get every idle cycle, high enough to let go at once.
 const INFERENCE_NICE: i32 = 10;
@@ -79,7 +80,7 @@ pub fn serve(
     listening: oneshot::Sender<Listening>,
     stop: Option<oneshot::Receiver<()>>,
 ) -> anyhow::Result<()> {
-    logging::log_panics(&log.logger);
+    logging::log_panics(&log);
     tch::set_num_threads(config.torch_threads as i32);
     let data_plane =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("gateway").enable_all().build()?;
@@ -92,7 +93,10 @@ pub fn serve(
         let registry = Registry::default();
         let history = EventHistory::start_in(&registry);
         let listeners: [Subscriber; 2] = [last_resort.start_in(&registry).into(), history.clone().into()];
-        let (backend, supervisors, gpus) = start_backend(&config, &engines, &log, registry, listeners)?;
+        let traces = config.traces_endpoint.as_deref().map(Traces::start).transpose();
+        let traces = traces.map_err(|error| anyhow::anyhow!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}"))?;
+        let (backend, supervisors, gpus) =
+            start_backend(&config, &engines, &log, traces.as_ref(), registry, listeners)?;
         let log = log.logger;
         let settings = gateway_settings(&config)?;
         let tls = match &config.tls {
@@ -152,6 +156,9 @@ pub fn serve(
         let translators = engines.translators.clone();
         let _ = tokio::time::timeout(TRANSLATORS_CLOSE_LIMIT, tokio::task::spawn_blocking(move || translators.close()))
             .await;
+        if let Some(traces) = traces {
+            traces.finish();
+        }
         info!(log, "stopped");
         anyhow::ensure!(!hopeless.load(Ordering::Acquire), "too many threads of a stage are stuck");
         Ok(())
@@ -222,7 +229,6 @@ impl Secrets {
 
 /// Lets every stream finish what it has accepted.
 async fn drain(gateway: &Mailbox<GatewayActor>, log: &Logger, limit: Duration) {
-    info!(log, "draining");
     gateway.do_send(DrainGateway);
     let idle = async {
         while gateway.send(TakeCensus).await.is_ok_and(|census| census.streams > 0) {
@@ -248,17 +254,23 @@ fn start_backend(
     config: &Config,
     engines: &Engines,
     log: &Log,
+    traces: Option<&Traces>,
     registry: Registry,
     listeners: [Subscriber; 2],
 ) -> anyhow::Result<(Backend, Supervisors, GpuBoard)> {
-    let metrics = Metrics::new()?;
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
     metrics.register(Box::new(log.dropped.clone()))?;
+    metrics.register(Box::new(log.panics.clone()))?;
     metrics.register(Box::new(MailboxSeries::new(registry.clone())?))?;
     let mut subscribers: Vec<Subscriber> = vec![
         MetricsActor::start_with(&registry, Arc::clone(&metrics)).into(),
         EventLog::start_in(&registry, log.logger.clone()).into(),
     ];
     subscribers.extend(listeners);
+    if let Some(traces) = traces {
+        metrics.register(Box::new(traces.counted()))?;
+        subscribers.push(traces.listen_in(&registry).into());
+    }
     let events = EventBus::start_with(&registry, subscribers);
     registry.tell(events.clone());
     engines.translators.report_to(events.clone());
@@ -268,8 +280,17 @@ fn start_backend(
     GpuMonitorActor::start_in(&registry, GpuMonitorSettings::default(), opener, events.clone(), gpus.clone());
     let capabilities = engines.capabilities.clone();
     let (logger, log_level) = (log.logger.clone(), log.level.clone());
-    let backend =
-        Backend { stages, capabilities, voices: Arc::new(voices), events, metrics, registry, log: logger, log_level };
+    let backend = Backend {
+        stages,
+        capabilities,
+        voices: Arc::new(voices),
+        events,
+        metrics,
+        registry,
+        log: logger,
+        log_level,
+        traces: traces.is_some(),
+    };
     Ok((backend, supervisors, gpus))
 }
 

@@ -41,6 +41,13 @@ impl Service {
         service
     }
 
+    /// The same, with this as its standard error.
+    pub fn fake_on(standard_error: impl Into<Stdio>, environment: &[(&str, &str)]) -> Self {
+        let service = Self::start_fake(Self::fake_command(environment).stderr(standard_error));
+        service.wait_until_ready(Duration::from_secs(10));
+        service
+    }
+
     /// The same, listening but perhaps not ready yet.
     pub fn fake_logging_unchecked(log: &Path, environment: &[(&str, &str)]) -> Self {
         let log = std::fs::File::create(log).expect("a file");

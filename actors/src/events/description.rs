@@ -14,6 +14,18 @@ impl LifecycleEvent {
     /// Its name, and what belongs to it; never what was said.
     pub fn describe(&self) -> (&'static str, Map<String, Value>) {
         let (name, fields) = match self {
+            Self::WorkerConnected { stream_id, worker_id, address, connections } => (
+                "worker_connected",
+                json!({"stream_id": **stream_id, "worker_id": **worker_id, "address": address,
+                    "connections": connections}),
+            ),
+            Self::WorkerDisconnected { stream_id, worker_id, reason, connections } => (
+                "worker_disconnected",
+                json!({"stream_id": **stream_id, "worker_id": **worker_id, "reason": reason,
+                    "connections": connections}),
+            ),
+            Self::Refused { what, code } => ("refused", json!({"what": what, "error": error(None, *code)})),
+            Self::Draining => ("draining", json!({})),
             Self::StreamOpened { stream_id, worker_id } => {
                 ("stream_opened", json!({"stream_id": **stream_id, "worker_id": **worker_id}))
             }
@@ -21,18 +33,39 @@ impl LifecycleEvent {
                 ("stream_attached", json!({"stream_id": **stream_id, "worker_id": **worker_id}))
             }
             Self::StreamDetached { stream_id } => ("stream_detached", json!({"stream_id": **stream_id})),
+            Self::StreamChanged { stream_id, state } => {
+                ("stream_changed", json!({"stream_id": **stream_id, "state": state}))
+            }
             Self::StreamClosed { stream_id, reason } => {
                 ("stream_closed", json!({"stream_id": **stream_id, "reason": reason}))
             }
-            Self::FragmentReceived { stream_id, fragment_id, sequence_number, in_flight } => {
+            Self::FragmentReceived { stream_id, fragment_id, sequence_number, in_flight, .. } => {
                 let mut fields = of_fragment(stream_id, fragment_id, *sequence_number);
                 fields["in_flight"] = json!(in_flight);
                 ("fragment_received", fields)
             }
-            Self::FragmentRefused { stream_id, code } => {
-                ("fragment_refused", json!({"stream_id": **stream_id, "error": error(None, *code)}))
+            Self::FragmentRefused { stream_id, fragment_id, sequence_number, code } => {
+                let mut fields = of_fragment(stream_id, fragment_id, *sequence_number);
+                fields["error"] = error(None, *code);
+                ("fragment_refused", fields)
             }
-            Self::StageFinished { stage, stream_id, fragment_id, sequence_number, queued, worked, batch, failure } => {
+            Self::StageStarted { stage, stream_id, fragment_id, sequence_number, queued, .. } => {
+                let mut fields = of_fragment(stream_id, fragment_id, *sequence_number);
+                fields["stage"] = json!(stage);
+                fields["queued_ms"] = json!(milliseconds(*queued));
+                ("stage_started", fields)
+            }
+            Self::StageFinished {
+                stage,
+                stream_id,
+                fragment_id,
+                sequence_number,
+                queued,
+                worked,
+                batch,
+                failure,
+                ..
+            } => {
                 let mut fields = of_fragment(stream_id, fragment_id, *sequence_number);
                 fields["stage"] = json!(stage);
                 fields["queued_ms"] = json!(milliseconds(*queued));
@@ -54,6 +87,7 @@ impl LifecycleEvent {
                 processing,
                 failure,
                 in_flight,
+                ..
             } => {
                 let mut fields = of_fragment(stream_id, fragment_id, *sequence_number);
                 fields["status"] = json!(status);

@@ -38,7 +38,7 @@ pub use queue::{Batch, FairQueue, Full, Place};
 pub use source::{EngineSource, Fallback};
 pub use state::StageState;
 pub use supervisor::{StageSupervisor, start};
-pub use ticket::{Cancellation, Reply, StageReport, Ticket};
+pub use ticket::{Cancellation, Reply, StageReport, Started, Ticket};
 
 /// Why a stage could not do one job.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -108,16 +108,39 @@ pub struct Job<I, O> {
 }
 
 impl<I, O> Job<I, O> {
-    fn new(stream: u64, input: I, cancellation: Cancellation, reply: Reply<O>) -> Self {
-        Self { stream, input, ticket: Arc::new(Ticket::new(cancellation, reply)), attempts: 0 }
+    fn new(stream: u64, input: I, ticket: Ticket<O>) -> Self {
+        Self { stream, input, ticket: Arc::new(ticket), attempts: 0 }
     }
 }
 
 impl<I, O> Place<Job<I, O>> {
     /// Puts a job into the place that was kept for it; its reply comes later, exactly once.
-    pub fn submit(self, stream: u64, input: I, cancellation: Cancellation, reply: Reply<O>) {
-        self.fill(stream, Job::new(stream, input, cancellation, reply));
+    pub fn submit(self, stream: u64, input: I, ticket: Ticket<O>) {
+        self.fill(stream, Job::new(stream, input, ticket));
     }
+}
+
+/// How much a stage has to do, and who is there to do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageLoad {
+    /// Which stage.
+    pub stage: Stage,
+    /// The engine's name; empty until one was built.
+    pub engine: String,
+    /// Jobs that wait.
+    pub queue_depth: usize,
+    /// Most that may.
+    pub queue_capacity: usize,
+    /// How long the one that waits longest has waited.
+    pub oldest_job: Option<Duration>,
+    /// Whether they are held back.
+    pub is_paused: bool,
+    /// Workers that are warm and alive.
+    pub workers_ready: usize,
+    /// Workers that there should be.
+    pub workers_wanted: usize,
+    /// Threads that are stuck and were left behind.
+    pub stuck_threads: usize,
 }
 
 /// The way into a stage.
@@ -139,14 +162,8 @@ impl<I, O> StageHandle<I, O> {
     ///
     /// # Errors
     /// `SERVICE_OVERLOADED` when the queue is full.
-    pub fn submit(
-        &self,
-        stream: u64,
-        input: I,
-        cancellation: Cancellation,
-        reply: Reply<O>,
-    ) -> Result<(), StageFailure> {
-        let job = Job::new(stream, input, cancellation, reply);
+    pub fn submit(&self, stream: u64, input: I, ticket: Ticket<O>) -> Result<(), StageFailure> {
+        let job = Job::new(stream, input, ticket);
         self.queue.push(stream, job).map_err(|Full| {
             let message = format!("the {} queue is full", self.stage.as_str());
             StageFailure::new(ErrorCode::ServiceOverloaded, message)
@@ -156,6 +173,21 @@ impl<I, O> StageHandle<I, O> {
     /// Keeps a place for a job that is yet to come; `None` when the queue is full.
     pub fn reserve(&self) -> Option<Place<Job<I, O>>> {
         self.queue.reserve().ok()
+    }
+
+    /// How much it has to do, and who is there to do it.
+    pub fn load(&self) -> StageLoad {
+        StageLoad {
+            stage: self.stage,
+            engine: self.engine_name(),
+            queue_depth: self.queue.depth(),
+            queue_capacity: self.queue.capacity(),
+            oldest_job: self.queue.oldest_age(),
+            is_paused: self.queue.is_paused(),
+            workers_ready: self.state.ready_workers(),
+            workers_wanted: self.state.workers_wanted(),
+            stuck_threads: self.state.abandoned_threads(),
+        }
     }
 
     /// Jobs waiting.

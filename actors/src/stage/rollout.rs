@@ -171,6 +171,7 @@ impl<I: Send + 'static, O: Send + 'static> Handler<Scale> for StageSupervisor<I,
             return Err(CommandError::Busy(self.config.stage));
         }
         let from = std::mem::replace(&mut self.workers_wanted, wanted);
+        self.state.set_workers_wanted(wanted);
         for _ in from..wanted {
             self.open_post(context);
         }

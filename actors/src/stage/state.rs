@@ -9,6 +9,7 @@ use super::figures::Figures;
 #[derive(Debug, Default)]
 pub struct StageState {
     ready_workers: AtomicUsize,
+    workers_wanted: AtomicUsize,
     abandoned_threads: AtomicUsize,
     batches: AtomicU64,
     engine_name: Mutex<String>,
@@ -23,6 +24,14 @@ impl StageState {
 
     pub(super) fn set_ready_workers(&self, count: usize) {
         self.ready_workers.store(count, Ordering::Release);
+    }
+
+    pub(super) fn workers_wanted(&self) -> usize {
+        self.workers_wanted.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_workers_wanted(&self, count: usize) {
+        self.workers_wanted.store(count, Ordering::Release);
     }
 
     pub(super) fn abandoned_threads(&self) -> usize {

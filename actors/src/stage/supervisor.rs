@@ -58,6 +58,7 @@ pub fn start<I: Send + 'static, O: Send + 'static>(
     let queue = Arc::new(FairQueue::new(config.queue_capacity));
     let state = Arc::new(StageState::default());
     let handle = StageHandle { stage: config.stage, queue: Arc::clone(&queue), state: Arc::clone(&state) };
+    state.set_workers_wanted(config.workers);
     let listing = Listing::new(format!("{}-supervisor", config.stage.as_str()), ActorKind::Supervisor, MAILBOX);
     let supervisor = registry.start(listing, |registration| StageSupervisor {
         workers_wanted: config.workers,

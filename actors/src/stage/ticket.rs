@@ -22,6 +22,9 @@ pub struct StageReport<O> {
 /// Takes the answer.
 pub type Reply<O> = Box<dyn FnOnce(StageReport<O>) + Send>;
 
+/// Told each time a worker begins with the job, and how long the job had waited by then.
+pub type Started = Box<dyn Fn(Duration) + Send + Sync>;
+
 /// Shared by all jobs of a stream: set when the stream is gone, so that its jobs cost nothing any more.
 #[derive(Clone, Debug, Default)]
 pub struct Cancellation(Arc<AtomicBool>);
@@ -43,12 +46,24 @@ pub struct Ticket<O> {
     cancellation: Cancellation,
     queued_at: Instant,
     reply: Mutex<Option<Reply<O>>>,
+    started: Option<Started>,
 }
 
 impl<O> Ticket<O> {
     /// A ticket for a job that enters the queue now.
     pub fn new(cancellation: Cancellation, reply: Reply<O>) -> Self {
-        Self { cancellation, queued_at: Instant::now(), reply: Mutex::new(Some(reply)) }
+        Self { cancellation, queued_at: Instant::now(), reply: Mutex::new(Some(reply)), started: None }
+    }
+
+    /// Has `started` told when a worker begins.
+    pub fn telling(self, started: Started) -> Self {
+        Self { started: Some(started), ..self }
+    }
+
+    pub(super) fn begin(&self, now: Instant) {
+        if let Some(started) = &self.started {
+            started(now.saturating_duration_since(self.queued_at));
+        }
     }
 
     /// When the job entered the queue.

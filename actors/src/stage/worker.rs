@@ -82,6 +82,7 @@ impl<I, O> Worker<I, O> {
         let started = Instant::now();
         let (inputs, slips): (Vec<I>, Vec<Slip<O>>) = jobs.into_iter().map(Slip::split).unzip();
         self.seat.begin(started, slips.iter().map(|slip| Arc::clone(&slip.ticket)).collect());
+        slips.iter().for_each(|slip| slip.ticket.begin(started));
         let outcome = catch_unwind(AssertUnwindSafe(|| process(engine, &inputs)));
         self.seat.finish();
         let batch = inputs.len();

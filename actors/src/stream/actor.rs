@@ -1,9 +1,10 @@
 //! The actor of one stream: it feeds the session with what comes in, and does what the session wants done.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, MessageResult};
-use sts_protocol::{EngineNames, FragmentAck, Refusal, ServiceMessage, fragment::QueuedStatus};
+use sts_protocol::{EngineNames, FragmentAck, Refusal, ServiceMessage, Stage, fragment::QueuedStatus};
 
 use super::messages::{Answer, Attach, Close, Detach, Drain, Drained, End, Offer, OnReply, Pause, Resume, Tell};
 use super::observation::ObserveStream;
@@ -12,7 +13,7 @@ use super::session::{Effect, Session, SessionState};
 use crate::events::{EventSender, LifecycleEvent};
 use crate::job::{AsrInput, AsrOutput, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
 use crate::registry::{Observed, Registration};
-use crate::stage::{Cancellation, Job, Place, Reply, StageHandle};
+use crate::stage::{Cancellation, Job, Place, Reply, StageHandle, Started, Ticket};
 use crate::takes_letters;
 
 const TICK: Duration = Duration::from_millis(100);
@@ -134,13 +135,17 @@ impl StreamActor {
         let address = self.registration.mailbox(context.address());
         // The answer passes by the mailbox' bound: there is one for each fragment in flight, and those are bounded.
         let reply: Reply<O> = Box::new(move |report| address.do_send(Answer { number, report }));
-        let cancellation = self.cancellation.clone();
+        let ticket = Ticket::new(self.cancellation.clone(), reply);
+        let ticket = match self.tell_start(stage.stage, number) {
+            Some(started) => ticket.telling(started),
+            None => ticket,
+        };
         let submitted = match place {
             Some(place) => {
-                place.submit(self.key, input, cancellation, reply);
+                place.submit(self.key, input, ticket);
                 Ok(())
             }
-            None => stage.submit(self.key, input, cancellation, reply),
+            None => stage.submit(self.key, input, ticket),
         };
         if let Err(failure) = submitted {
             self.session.not_submitted(number, stage.stage, failure, Instant::now());
@@ -156,6 +161,18 @@ impl StreamActor {
             _ => {}
         }
         self.events.publish(event);
+    }
+
+    /// Publishes that a worker begins with a fragment, from the worker's thread.
+    fn tell_start(&self, stage: Stage, sequence_number: u64) -> Option<Started> {
+        let (fragment_id, trace) = self.session.name_of(sequence_number)?;
+        let (stream_id, events) = (Arc::clone(&self.session.identity().stream_id), self.events.clone());
+        Some(Box::new(move |queued| {
+            let (stream_id, fragment_id) = (Arc::clone(&stream_id), Arc::clone(&fragment_id));
+            let started =
+                LifecycleEvent::StageStarted { stage, stream_id, fragment_id, sequence_number, trace, queued };
+            events.publish(started);
+        }))
     }
 
     fn send(&mut self, message: ServiceMessage) {

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sts_protocol::{
-    AudioSpec, EngineNames, ServiceMessage, Severity, Stage, StageTimings, StreamInit, StreamReady, VoiceProfile,
+    AudioSpec, EngineNames, ServiceMessage, Severity, Stage, StageTimings, StreamInit, StreamReady, TraceContext,
+    VoiceProfile,
 };
 
 use super::given_up::GivenUp;
@@ -84,6 +85,7 @@ struct Tracked {
     translated_text: Option<String>,
     translated_by: Option<String>,
     timings: StageTimings,
+    trace: Option<TraceContext>,
     /// Its outcome stands in the reorder queue.
     finished: bool,
 }
@@ -193,6 +195,11 @@ impl Session {
     /// Fragments accepted and not yet answered.
     pub fn in_flight(&self) -> usize {
         self.tracked.len()
+    }
+
+    /// A fragment in flight as events name it, and its trace.
+    pub fn name_of(&self, number: u64) -> Option<(Arc<str>, Option<TraceContext>)> {
+        self.tracked.get(&number).map(|tracked| (Arc::clone(&tracked.fragment_id), tracked.trace))
     }
 
     /// The `stream:ready` event.

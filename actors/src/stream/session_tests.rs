@@ -46,6 +46,7 @@ pub(super) fn fragment(number: u64, frames: usize) -> Fragment {
         timestamp_ms: 0.0,
         spec: SPEC,
         pcm: Bytes::from(vec![1; frames * 2]),
+        trace: None,
     }
 }
 

@@ -338,6 +338,7 @@ pub fn fragment(number: u64) -> Fragment {
         timestamp_ms: 0.0,
         spec: AudioSpec { sample_rate_hz: 16_000, channels: 1, format: AudioFormat::PcmS16le },
         pcm: Bytes::from(vec![number as u8; 32]),
+        trace: None,
     }
 }
 

@@ -12,6 +12,12 @@ const workers = (number) => `${count(number)} ${number === 1 ? 'worker' : 'worke
 
 /** By the event's name: how it is shown, and its sentence. */
 const SENTENCES = {
+  worker_connected: ['quiet', (event) => `Worker ${event.worker_id} connected`],
+  worker_disconnected: ['quiet', (event) => `Worker ${event.worker_id} is gone: ${event.reason.replaceAll('_', ' ')}`],
+  refused: ['warn', (event) => `A ${event.what} was refused, ${why(event)}`],
+  draining: ['busy', () => 'The service drains: nothing new is taken'],
+  stream_changed: ['quiet', (event) => `${stream(event)} is now ${event.state}`],
+  stage_started: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} entered ${event.stage}`],
   stream_opened: ['quiet', (event) => `${stream(event)} was opened by ${event.worker_id}`],
   stream_attached: ['ok', (event) => `${stream(event)} was resumed by ${event.worker_id}`],
   stream_detached: ['warn', (event) => `${stream(event)} lost its connection`],

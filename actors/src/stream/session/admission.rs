@@ -18,11 +18,14 @@ impl Session {
         if self.state == SessionState::Closed {
             return Err(Refusal::new(ErrorCode::StreamNotFound, "the stream is over").about(fragment.fragment_id));
         }
+        let (fragment_id, sequence_number) = (Arc::from(fragment.fragment_id.as_str()), fragment.sequence_number);
         let accepted = self.admit(fragment, recogniser_has_room, now);
         if let Err(refusal) = &accepted {
             self.recent.note_error(now, refusal.code, None, &refusal.message);
             let stream_id = Arc::clone(&self.identity.stream_id);
-            self.effects.push(Effect::Publish(LifecycleEvent::FragmentRefused { stream_id, code: refusal.code }));
+            let code = refusal.code;
+            let refused = LifecycleEvent::FragmentRefused { stream_id, fragment_id, sequence_number, code };
+            self.effects.push(Effect::Publish(refused));
         }
         accepted
     }
@@ -102,6 +105,7 @@ impl Session {
             translated_text: None,
             translated_by: None,
             timings: StageTimings::default(),
+            trace: fragment.trace,
             finished: false,
         };
         self.received += 1;
@@ -112,6 +116,7 @@ impl Session {
             stream_id,
             fragment_id,
             sequence_number: number,
+            trace: fragment.trace,
             in_flight,
         });
         self.update_level();

@@ -74,7 +74,8 @@ impl Session {
 
     fn emit(&mut self, released: Released<Outcome>, now: Instant) {
         let Released { sequence_number, item: mut outcome, skipped } = released;
-        let accepted_at = self.tracked.remove(&sequence_number).map_or(now, |tracked| tracked.accepted_at);
+        let tracked = self.tracked.remove(&sequence_number);
+        let (accepted_at, trace) = tracked.map_or((now, None), |tracked| (tracked.accepted_at, tracked.trace));
         outcome.processing = now.saturating_duration_since(accepted_at);
         self.give_up(&skipped);
         outcome.skipped = skipped;
@@ -83,11 +84,14 @@ impl Session {
         let (status, processing) = (outcome.status, outcome.processing);
         let failure = outcome.error.as_ref().map(|error| (error.stage, error.code));
         let fragment_id: Arc<str> = outcome.fragment_id.as_str().into();
+        let timings = outcome.timings.clone();
         self.publish(|stream_id, in_flight| LifecycleEvent::FragmentProcessed {
             stream_id,
             fragment_id,
             sequence_number,
+            trace,
             status,
+            timings,
             processing,
             failure,
             in_flight,

@@ -19,7 +19,7 @@ impl Session {
     /// `STREAM_NOT_FOUND` once the stream has been ended.
     pub fn pause(&mut self) -> Result<(), Refusal> {
         self.check_not_ended()?;
-        self.state = SessionState::Paused;
+        self.go_on_as(SessionState::Paused, "paused");
         Ok(())
     }
 
@@ -29,8 +29,15 @@ impl Session {
     /// `STREAM_NOT_FOUND` once the stream has been ended.
     pub fn resume(&mut self) -> Result<(), Refusal> {
         self.check_not_ended()?;
-        self.state = SessionState::Active;
+        self.go_on_as(SessionState::Active, "active");
         Ok(())
+    }
+
+    fn go_on_as(&mut self, state: SessionState, name: &'static str) {
+        if self.state != state {
+            self.state = state;
+            self.publish(|stream_id, _| LifecycleEvent::StreamChanged { stream_id, state: name });
+        }
     }
 
     fn check_not_ended(&self) -> Result<(), Refusal> {
@@ -47,7 +54,7 @@ impl Session {
     pub fn end(&mut self, now: Instant) -> Result<(), Refusal> {
         match self.state {
             SessionState::Active | SessionState::Paused => {
-                self.state = SessionState::Ending;
+                self.go_on_as(SessionState::Ending, "ending");
                 self.ending_since = Some(now);
                 self.release(now);
                 Ok(())

@@ -111,6 +111,7 @@ impl Session {
             stream_id: Arc::clone(&self.identity.stream_id),
             fragment_id: Arc::clone(&tracked.fragment_id),
             sequence_number: number,
+            trace: tracked.trace,
             queued: report.queued,
             worked: report.worked,
             batch: report.batch,

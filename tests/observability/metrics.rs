@@ -1,0 +1,82 @@
+//! The series at `/metrics`.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use crate::support::polling::{Outcome, Worker as PollingWorker};
+use crate::support::{Service, get};
+use crate::worker::Worker;
+
+/// What `/metrics` says.
+pub fn scrape(service: &Service) -> String {
+    let answer = get(&service.address, "/metrics").expect("metrics");
+    answer.split_once("\r\n\r\n").expect("a body").1.to_owned()
+}
+
+/// Makes every kind of series appear that needs something to happen, but for those that need a GPU.
+pub async fn exercise(service: &Service) -> Worker {
+    let mut worker = Worker::open(&service.address, "exercised").await;
+    assert_eq!(worker.dub(1, 1).await["status"], "success");
+    assert_eq!(worker.dub(23, 1).await["status"], "failed");
+    assert_eq!(worker.dub(4, 77).await["status"], "success", "after a panic");
+    let refused = PollingWorker::connect(&service.url(), json!({"stream_id": "not an id"})).await;
+    assert!(matches!(refused, Outcome::Refused(_)));
+    // Its series are there as long as it is.
+    worker
+}
+
+fn promtool(arguments: &[&str], input: &str) -> (bool, String) {
+    let mut child = Command::new("promtool")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is missing: docker/system-packages.sh tests");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[tokio::test]
+async fn names_and_help_are_as_prometheus_wants_them() {
+    let service = Service::fake(&[]);
+    let _worker = exercise(&service).await;
+    let text = scrape(&service);
+    let (is_fine, said) = promtool(&["check", "metrics"], &text);
+    assert!(is_fine && said.trim().is_empty(), "{said}\n{text}");
+    let (is_fine, said) = promtool(&["check", "metrics"], "# TYPE badName counter\nbadName 1\n");
+    assert!(!is_fine, "the check can fail: {said}");
+}
+
+#[tokio::test]
+async fn every_series_of_the_contract_is_there() {
+    let service = Service::fake(&[]);
+    let _worker = exercise(&service).await;
+    let text = scrape(&service);
+    for series in [
+        r#"sts_fragment_processing_seconds_bucket{status="success",stream_id="exercised",le="1"}"#,
+        "sts_asr_duration_seconds_count 3",
+        "sts_translation_duration_seconds_count 3",
+        "sts_tts_duration_seconds_count 2",
+        r#"sts_fragments_in_flight{stream_id="exercised"} 0"#,
+        r#"sts_fragment_errors_total{error_code="INTERNAL",stage="translation"} 1"#,
+        r#"sts_stage_queue_depth{stage="asr"} 0"#,
+        r#"sts_stage_workers{stage="tts"} 1"#,
+        r#"sts_stage_batch_size_sum{stage="asr"} 3"#,
+        r#"sts_stage_restarts_total{reason="panic",stage="asr"} 1"#,
+        "sts_panics_total 1",
+        "sts_fragments_received_total 3",
+        r#"sts_fragments_processed_total{status="success"} 2"#,
+        r#"sts_refusals_total{error_code="INVALID_CONFIG"} 1"#,
+        r#"sts_streams{state="active"} 1"#,
+        r#"sts_stage_engine_info{engine="fake-recognizer",stage="asr"} 1"#,
+        "process_resident_memory_bytes",
+    ] {
+        assert!(text.contains(series), "{series} is missing in {text}");
+    }
+    assert!(!text.contains("sts_gpu_"), "this service has no GPU");
+}
