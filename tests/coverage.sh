@@ -32,14 +32,14 @@ export RUSTFLAGS="${RUSTFLAGS:-} -C llvm-args=-runtime-counter-relocation"
 eval "$(cargo llvm-cov show-env --sh --no-cfg-coverage)"
 export LLVM_PROFILE_FILE="${LLVM_PROFILE_FILE%.profraw}%c.profraw"
 
-# But for the main job with the real models: instrumented, they infer many times slower, and what that reaches of the
-# gateway is reached by the other clients too.
-slow_test=real_speech_is_dubbed_through_every_client
+# But for what runs the real models: instrumented, they infer many times slower, and what that reaches of the gateway is
+# reached over the fakes too.
+without=(--skip real_speech --skip real_engines)
 test_crate() { # --package and its name
   if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --release --no-fail-fast --status-level fail "$@" -- --skip "$slow_test"
+    cargo nextest run --release --no-fail-fast --status-level fail "$@" -- "${without[@]}"
   else
-    cargo test --release --no-fail-fast --quiet "$@" -- --skip "$slow_test"
+    cargo test --release --no-fail-fast --quiet "$@" -- "${without[@]}"
   fi
 }
 
