@@ -67,8 +67,10 @@ enum Command {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Look at a running service and command it: restart, scale, reload and pause stages, drain
-    #[command(after_help = "Example:\n  sts ctl stages\n  sts ctl restart tts --mode rolling")]
+    /// Look at a running service and command it: stages, streams, actors, events, the log's level, drain
+    #[command(
+        after_help = "Example:\n  sts ctl stages\n  sts ctl restart tts --mode rolling\n  sts ctl events --follow"
+    )]
     Ctl(CtlArgs),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  sts completions bash > ~/.local/share/bash-completion/completions/sts")]
