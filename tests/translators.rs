@@ -25,7 +25,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// The service with DeepL as its translator, or with these.
 fn service(double: &DeepLDouble, translators: &str, further: &[(&str, &str)]) -> Service {
     let url = double.http.url();
-    let settings = [("TRANSLATOR", translators), ("DEEPL_API_KEY", KEY), ("DEEPL_URL", &url)];
+    // Without a grace, so that a service that is told to end does not wait for workers that have left.
+    let settings = [("TRANSLATOR", translators), ("DEEPL_API_KEY", KEY), ("DEEPL_URL", &url), ("RESUME_GRACE_MS", "0")];
     Service::fake(&[&settings[..], further].concat())
 }
 
@@ -190,6 +191,10 @@ async fn the_next_translator_takes_over_and_gives_back() {
     assert_eq!(engine(&worker.dub(3).await), "fake");
     assert_eq!(double.translate_bodies().len(), before, "it is left alone");
     metric(&service, "sts_translator_breaker_state{engine=\"deepl\"} 2");
+    let shown = get(&service.operators, "/api/v1/translators").expect("it listens");
+    for part in [r#""engine":"deepl""#, r#""breaker":"open""#, r#""rest_ms":"#, "rate limit exceeded"] {
+        assert!(shown.contains(part), "{part} is missing in {shown}");
+    }
 
     let deadline = Instant::now() + DEADLINE;
     let mut number = 4;
@@ -239,6 +244,42 @@ async fn translators_are_chosen_by_pair_and_follow_each_other() {
     metric(&service, "sts_translator_breaker_state{engine=\"libretranslate\"} 2");
     metric(&service, "sts_translator_breaker_state{engine=\"chat\"} 0");
     assert!(deepl.translate_bodies().is_empty(), "another pair's");
+}
+
+#[tokio::test]
+async fn no_log_shows_a_key_and_only_debugging_what_was_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for level in ["info", "debug"] {
+        let double = DeepLDouble::start();
+        // It answers with what was said where something else is expected, so that errors may quote it.
+        let quoting = json!({"translations": "words 2"});
+        double.next([Conduct::Proper, Conduct::Says(quoting), Conduct::Status(403)]);
+        let url = double.http.url();
+        let settings = [
+            ("TRANSLATOR", "deepl"),
+            ("DEEPL_API_KEY", KEY),
+            ("DEEPL_URL", &url),
+            ("LOG_LEVEL", level),
+            ("RESUME_GRACE_MS", "0"),
+        ];
+        let path = folder.path().join(level);
+        let service = Service::fake_logging_to(&path, &settings);
+        let mut worker = Worker::open(&service, "a", &[]).await;
+        for number in 1..=3 {
+            worker.dub(number).await;
+        }
+        drop(worker);
+        service.signal(libc::SIGTERM);
+        service.wait();
+        let log = std::fs::read_to_string(path).expect("a log");
+        assert!(!log.contains(&KEY[..8]) && !log.contains("DeepL-Auth-Key"), "{log}");
+        if level == "info" {
+            assert!(log.contains("translator's usage") && log.contains("403"), "{log}");
+            assert!(!log.contains("words"), "{log}");
+        } else {
+            assert!(log.contains(r#""level":"debug""#), "{log}");
+        }
+    }
 }
 
 #[test]

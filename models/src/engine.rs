@@ -1,7 +1,7 @@
 //! What every engine takes and gives, and how it fails.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::device_fault::DeviceFault;
 
@@ -160,6 +160,8 @@ pub struct TranslateRequest {
     pub hints: Vec<String>,
     /// As many syllables as can be said in the time there is, where that is known; a wish, not a bound.
     pub syllables: Option<usize>,
+    /// When the answer is of no use any more; without one, the engine's own limit counts.
+    pub deadline: Option<Instant>,
 }
 
 /// A translated text.

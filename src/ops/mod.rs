@@ -13,6 +13,7 @@
 //! | `stages.rs` | `/api/v1/stages`: their state; restart, reload, scale, pause |
 //! | `streams.rs` | `/api/v1/streams`: their state; drain one |
 //! | `log.rs` | `/api/v1/log`: its level |
+//! | `translators.rs` | `/api/v1/translators`: those on the network, and whether they are left alone |
 //! | `events.rs` | `/api/v1/events`: what happened last |
 //! | `snapshot.rs` | `/api/v1/snapshot`: all of these as one value |
 //! | `input.rs`, `problem.rs` | what is sent, read; and what is said instead of an answer |
@@ -32,6 +33,7 @@ mod service;
 mod snapshot;
 mod stages;
 mod streams;
+mod translators;
 
 use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
@@ -53,7 +55,7 @@ use problem::Problem;
 
 use crate::access::Tokens;
 use crate::gateway::{Backend, GatewayActor};
-use crate::service::{Supervisors, WeightsChoice};
+use crate::service::{Supervisors, Translators, WeightsChoice};
 
 /// How long what was sent may stay unacknowledged.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(30);
@@ -69,6 +71,8 @@ pub struct Plane {
     pub supervisors: Supervisors,
     /// The GPUs' last readings.
     pub gpus: GpuBoard,
+    /// The translators on the network.
+    pub translators: Translators,
     /// The last events.
     pub history: Mailbox<EventHistory>,
     /// What a stage's engines are built from when an operator names other weights.
@@ -101,6 +105,7 @@ pub fn start(address: SocketAddr, plane: Plane) -> std::io::Result<(SocketAddr, 
             .wrap(from_fn(authentication::check_token))
             .configure(actors::routes)
             .configure(gpus::routes)
+            .configure(translators::routes)
             .configure(service::routes)
             .configure(stages::routes)
             .configure(streams::routes)

@@ -9,6 +9,7 @@ use sts_actors::gpu::GpuObservation;
 use sts_actors::history::{ListEvents, RecentEvents};
 use sts_actors::registry::ActorObservation;
 use sts_actors::stage::StageObservation;
+use sts_models::translate::fallback::GuardObservation;
 
 use super::streams::{self, Streams};
 use super::{Plane, events, resource, service, stages};
@@ -33,6 +34,8 @@ pub(super) struct Snapshot {
     actors: Vec<ActorObservation>,
     /// As `/api/v1/gpus`.
     gpus: Vec<GpuObservation>,
+    /// As `/api/v1/translators`.
+    translators: Vec<GuardObservation>,
     /// As `/api/v1/events?kind=error,stream,stage,gpu,actor`.
     events: Option<RecentEvents>,
 }
@@ -68,6 +71,7 @@ pub(super) async fn take(plane: &Plane, now: SystemTime) -> Snapshot {
         streams,
         actors: plane.backend.registry.list(),
         gpus: plane.gpus.observe(),
+        translators: plane.translators.observe(),
         events,
     }
 }

@@ -83,6 +83,7 @@ impl StageEngine<TranslationInput, TranslationOutput> for TranslationEngine {
                 context: input.context.clone(),
                 hints: input.hints.to_vec(),
                 syllables: Some(syllables(input.window.end_ms - input.window.start_ms)),
+                deadline: None,
             })
             .collect();
         let answers = self.0.translate(&requests);

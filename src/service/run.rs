@@ -134,6 +134,7 @@ pub fn serve(
             backend,
             supervisors,
             gpus,
+            translators: engines.translators.clone(),
             history,
             weights: Arc::clone(&engines.weights),
             tokens: ops_tokens,

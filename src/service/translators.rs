@@ -102,7 +102,7 @@ impl Translators {
             return;
         }
         for Remote { service, guard } in &self.0.remotes {
-            let GuardObservation { engine, breaker } = guard.observe();
+            let GuardObservation { engine, breaker, .. } = guard.observe();
             listener(&engine, breaker, "the service starts");
             if let RemoteService::DeepL(account) = service {
                 // It was asked for at the start, before anybody listened.
@@ -151,7 +151,8 @@ impl Translators {
         }
         let preferences = self.0.choice.preferences.clone();
         let links = preferences.all().into_iter().map(|name| self.link(name, config)).collect::<Result<_, _>>()?;
-        Ok(Box::new(FallbackTranslator::new(links, preferences)))
+        let limit = network_limit(config.timeouts[1], &self.0.choice);
+        Ok(Box::new(FallbackTranslator::new(links, preferences, limit)))
     }
 
     fn link(&self, name: String, config: &Config) -> Result<Link, EngineError> {
@@ -223,12 +224,16 @@ fn breaker_listener(events: &Arc<OnceLock<EventSender>>) -> BreakerListener {
     })
 }
 
-/// The time that each translator on the network has: one may be asked after another has failed.
-fn budget(stage_limit: Duration, choice: &TranslatorChoice) -> Duration {
+/// The time that translators on the network have together for a batch.
+fn network_limit(stage_limit: Duration, choice: &TranslatorChoice) -> Duration {
     let whole = stage_limit.mul_f64(STAGE_SHARE);
     let has_embedded = choice.preferences.all().iter().any(|name| name == "embedded");
-    let on_network = if has_embedded { whole.mul_f64(1.0 - EMBEDDED_SHARE) } else { whole };
-    on_network.div_f64(choice.on_network().max(1) as f64)
+    if has_embedded { whole.mul_f64(1.0 - EMBEDDED_SHARE) } else { whole }
+}
+
+/// The time that each of them has: one may be asked after another has failed.
+fn budget(stage_limit: Duration, choice: &TranslatorChoice) -> Duration {
+    network_limit(stage_limit, choice).div_f64(choice.on_network().max(1) as f64)
 }
 
 fn deepl_options(choice: &DeepLChoice, budget: Duration) -> DeepLOptions {

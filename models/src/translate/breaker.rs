@@ -116,6 +116,14 @@ impl Breaker {
         }
     }
 
+    /// How long there will be no call, while it is open.
+    pub fn rest(&self, now: Instant) -> Option<Duration> {
+        match self.phase {
+            Phase::Open { until } => Some(until.saturating_duration_since(now)),
+            Phase::Closed | Phase::Probing { .. } => None,
+        }
+    }
+
     /// Asks to make a call.
     ///
     /// # Errors

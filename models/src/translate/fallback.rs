@@ -1,7 +1,7 @@
 //! Several translators as one: for each pair a list of them, and where the first cannot, the next does.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -12,35 +12,57 @@ use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Tran
 /// How long an engine whose account does not serve any more is left alone: until then nothing will have changed.
 const REST_OF_AN_ACCOUNT: Duration = Duration::from_secs(300);
 
+/// An engine that has less time than this is not asked.
+const SHORTEST_CALL: Duration = Duration::from_millis(100);
+
 /// Hears a breaker's engine, its new state, and why.
 pub type BreakerListener = Arc<dyn Fn(&str, BreakerState, &str) + Send + Sync>;
 
 /// The breaker before an engine, shared by all workers that use it.
 pub struct Guard {
     engine: String,
-    breaker: Mutex<Breaker>,
+    state: Mutex<GuardState>,
     heard_by: BreakerListener,
 }
 
+struct GuardState {
+    breaker: Breaker,
+    last_error: Option<String>,
+}
+
 /// How an engine behind a breaker is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GuardObservation {
     /// Its name.
     pub engine: String,
     /// Whether calls go through.
     pub breaker: BreakerState,
+    /// How long it will be left alone, ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest_ms: Option<f64>,
+    /// Why a call failed last; gone once one succeeds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
 }
 
 impl Guard {
     /// A closed breaker before the engine of this name.
     pub fn new(engine: &str, options: BreakerOptions, heard_by: BreakerListener) -> Arc<Self> {
-        Arc::new(Self { engine: engine.to_owned(), breaker: Mutex::new(Breaker::new(options)), heard_by })
+        let state = GuardState { breaker: Breaker::new(options), last_error: None };
+        Arc::new(Self { engine: engine.to_owned(), state: Mutex::new(state), heard_by })
     }
 
     /// How the engine is.
     pub fn observe(&self) -> GuardObservation {
-        let breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).state();
-        GuardObservation { engine: self.engine.clone(), breaker }
+        let GuardState { breaker, last_error } = &*self.lock();
+        let rest_ms = breaker.rest(Instant::now()).map(|rest| rest.as_secs_f64() * 1_000.0);
+        let (engine, last_error) = (self.engine.clone(), last_error.clone());
+        GuardObservation { engine, breaker: breaker.state(), rest_ms, last_error }
+    }
+
+    // Nothing that can panic happens while this is held.
+    fn lock(&self) -> MutexGuard<'_, GuardState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn permit(&self) -> Result<Permit, EngineError> {
@@ -53,14 +75,16 @@ impl Guard {
     fn conclude(&self, permit: Permit, answers: &[Result<Translation, EngineError>]) {
         let verdict = verdict(answers);
         let failure = answers.iter().find_map(|answer| answer.as_ref().err());
-        let reason = failure.map_or_else(|| "it answers".to_owned(), ToString::to_string);
+        let failure = failure.map(ToString::to_string);
+        let reason = failure.clone().unwrap_or_else(|| "it answers".to_owned());
+        self.lock().last_error = failure;
         self.change(&reason, |breaker| breaker.conclude(permit, verdict, Instant::now(), fastrand::f64()));
     }
 
     fn change<R>(&self, reason: &str, act: impl FnOnce(&mut Breaker) -> R) -> R {
-        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        let GuardState { breaker, .. } = &mut *self.lock();
         let before = breaker.state();
-        let outcome = act(&mut breaker);
+        let outcome = act(breaker);
         let after = breaker.state();
         if before != after {
             // Under the lock, so that listeners hear changes in their order.
@@ -125,12 +149,14 @@ impl Preferences {
 pub struct FallbackTranslator {
     links: Vec<Link>,
     preferences: Preferences,
+    network_limit: Duration,
 }
 
 impl FallbackTranslator {
-    /// Puts them together; names that the preferences have and no link has are passed over.
-    pub fn new(links: Vec<Link>, preferences: Preferences) -> Self {
-        Self { links, preferences }
+    /// Puts them together; names that the preferences have and no link has are passed over. All that is asked behind
+    /// breakers for one batch, one after another, ends within `network_limit`.
+    pub fn new(links: Vec<Link>, preferences: Preferences, network_limit: Duration) -> Self {
+        Self { links, preferences, network_limit }
     }
 
     fn candidates(&self, source: &str, target: &str) -> Vec<usize> {
@@ -143,6 +169,12 @@ impl FallbackTranslator {
     fn ask(&mut self, link: usize, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
         let Link { translator, guard, .. } = &mut self.links[link];
         let Some(guard) = guard else { return translator.translate(batch) };
+        let deadline = batch.iter().filter_map(|request| request.deadline).min();
+        if deadline.is_some_and(|deadline| deadline < Instant::now() + SHORTEST_CALL) {
+            // That others took the time says nothing about this one.
+            let error = EngineError::TimedOut(format!("no time is left to ask {}", guard.engine));
+            return batch.iter().map(|_| Err(error.clone())).collect();
+        }
         match guard.permit() {
             Ok(permit) => {
                 let answers = translator.translate(batch);
@@ -178,6 +210,7 @@ impl Translator for FallbackTranslator {
     }
 
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
+        let deadline = Instant::now() + self.network_limit;
         let mut answers: Vec<Option<Result<Translation, EngineError>>> = vec![None; batch.len()];
         let mut pending: Vec<Pending> = Vec::new();
         for (index, request) in batch.iter().enumerate() {
@@ -203,8 +236,12 @@ impl Translator for FallbackTranslator {
                 }
             }
             for (link, members) in turns {
-                let requests: Vec<TranslateRequest> =
-                    members.iter().map(|member| batch[member.index].clone()).collect();
+                let until = |member: &Pending| {
+                    let request = batch[member.index].clone();
+                    let deadline = request.deadline.map_or(deadline, |own| own.min(deadline));
+                    TranslateRequest { deadline: Some(deadline), ..request }
+                };
+                let requests: Vec<TranslateRequest> = members.iter().map(until).collect();
                 for (mut member, answer) in members.into_iter().zip(self.ask(link, &requests)) {
                     match answer {
                         Err(error) if may_be_done_by_another(&error) => {

@@ -69,7 +69,8 @@ fn bench() -> Bench {
     ];
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let by_pair = HashMap::from([(("en".to_owned(), "fr".to_owned()), names(&["first"]))]);
-    let translator = FallbackTranslator::new(links, Preferences { usual: names(&["first", "second"]), by_pair });
+    let preferences = Preferences { usual: names(&["first", "second"]), by_pair };
+    let translator = FallbackTranslator::new(links, preferences, Duration::from_secs(60));
     Bench { first, second, heard, guard, translator }
 }
 
@@ -120,7 +121,9 @@ fn a_breaker_opens_and_the_first_is_no_longer_asked() {
     for _ in 0..5 {
         assert_eq!(bench.translate(&["es"]), [by("second")]);
     }
-    assert_eq!(bench.guard.observe(), GuardObservation { engine: "first".to_owned(), breaker: BreakerState::Open });
+    let seen = bench.guard.observe();
+    assert_eq!((seen.engine.as_str(), seen.breaker), ("first", BreakerState::Open));
+    assert!(seen.rest_ms.is_some_and(|rest| rest > 0.0) && seen.last_error.is_some_and(|why| why.contains("down")));
     let answers = bench.translate(&["es", "fr"]);
     assert_eq!(answers[0], by("second"));
     assert!(matches!(&answers[1], Err(EngineError::Unavailable(why)) if why.contains("left alone")), "{answers:?}");
@@ -159,4 +162,15 @@ fn an_engine_that_cannot_be_trusted_is_told_at_once() {
     bench.first.fail(broken.clone());
     assert_eq!(bench.translate(&["es"]), [Err(broken)]);
     assert_eq!(bench.second.asked(), 0);
+}
+
+#[test]
+fn without_time_left_an_engine_is_not_asked_and_not_blamed() {
+    let mut bench = bench();
+    bench.translator.network_limit = Duration::ZERO;
+    let answers = bench.translate(&["es", "fr"]);
+    assert_eq!(answers[0], by("second"), "the one in the process needs no time of the network");
+    assert!(matches!(&answers[1], Err(EngineError::TimedOut(_))), "{answers:?}");
+    let seen = bench.guard.observe();
+    assert_eq!((bench.first.asked(), seen.breaker, seen.last_error), (0, BreakerState::Closed, None));
 }

@@ -151,7 +151,7 @@ impl Translator for LibreTranslator {
 
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
         let server = &self.0;
-        let budget = Budget::starting_now(server.options.budget);
+        let budget = Budget::for_batch(server.options.budget, batch);
         let mut answers: Vec<Option<Result<Translation, EngineError>>> = vec![None; batch.len()];
         let mut groups: Vec<(Pair, Vec<(usize, String)>)> = Vec::new();
         for (index, request) in batch.iter().enumerate() {

@@ -28,6 +28,8 @@ pub enum Conduct {
     Silence,
     /// So many bytes a second.
     Dribble(u32),
+    /// This.
+    Says(Value),
     /// Something that begins like JSON.
     BrokenJson,
     /// One translation too few.
@@ -148,6 +150,7 @@ impl Desk {
             Conduct::CutInAnswer => Answer::HalfOf(bytes(proper)),
             Conduct::Silence => Answer::Silence,
             Conduct::Dribble(rate) => Answer::Dribble(bytes(proper), Duration::from_secs(1) / rate),
+            Conduct::Says(body) => Answer::json(200, &body),
             Conduct::BrokenJson => {
                 Answer::Reply { status: 200, headers: Vec::new(), body: b"{\"translations\":[{".into() }
             }

@@ -128,7 +128,7 @@ impl Translator for ChatTranslator {
 
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
         let chat = &self.0;
-        let budget = Budget::starting_now(chat.options.budget);
+        let budget = Budget::for_batch(chat.options.budget, batch);
         let translated = |request| async move {
             match accept(request) {
                 Accepted::Answered(answer) => answer,

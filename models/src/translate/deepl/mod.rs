@@ -338,7 +338,7 @@ impl Translator for DeepLTranslator {
 
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
         let account = &self.0;
-        let budget = Budget::starting_now(account.options.budget);
+        let budget = Budget::for_batch(account.options.budget, batch);
         let mut answers: Vec<Option<Result<Translation, EngineError>>> = vec![None; batch.len()];
         let mut items = Vec::new();
         for (index, request) in batch.iter().enumerate() {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::failure::CallFailure;
 use super::patience;
+use crate::engine::TranslateRequest;
 
 /// The longest answer that is read.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -31,6 +32,13 @@ impl Budget {
     /// So long from now.
     pub fn starting_now(whole: Duration) -> Self {
         Self { whole, deadline: Instant::now() + whole }
+    }
+
+    /// So long from now, but not past the point at which the first of these answers is of no use any more.
+    pub fn for_batch(whole: Duration, batch: &[TranslateRequest]) -> Self {
+        let now = std::time::Instant::now();
+        let left = batch.iter().filter_map(|request| request.deadline).map(|at| at.saturating_duration_since(now));
+        Self::starting_now(left.fold(whole, Duration::min))
     }
 
     /// A part of what is left.
@@ -74,7 +82,8 @@ impl Call {
                 Ok(answer) => return read(&answer),
                 Err(failure) => failure,
             };
-            let wait = failure.retry_after().unwrap_or_else(|| patience::wait(repetition, fastrand::f64()));
+            // One that asks for no rest at all would get no rest from us.
+            let wait = patience::wait(repetition, fastrand::f64()).max(failure.retry_after().unwrap_or_default());
             if !failure.may_pass() || wait + SHORTEST_ATTEMPT > budget.left() {
                 return Err(failure);
             }
@@ -122,7 +131,9 @@ async fn body(response: &mut Response) -> Result<Vec<u8>, CallFailure> {
 fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, CallFailure> {
     // What has nothing to say, as a deletion, says nothing.
     let answer = if answer.is_empty() { b"null" } else { answer };
-    serde_json::from_slice(answer).map_err(|error| CallFailure::Unreadable(error.to_string()))
+    // Where, and not what: the error's own words may quote what was said.
+    let place = |error: serde_json::Error| format!("line {} column {}", error.line(), error.column());
+    serde_json::from_slice(answer).map_err(|error| CallFailure::Unreadable(place(error)))
 }
 
 fn header(response: &Response, name: reqwest::header::HeaderName) -> Option<&str> {
@@ -156,6 +167,25 @@ fn explanation(answer: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_not_quoted() {
+        let failure = read::<u32>(br#""said in confidence""#).expect_err("no number");
+        assert!(!failure.to_string().contains("confidence"), "{failure}");
+        assert_eq!(read::<Value>(b""), Ok(Value::Null));
+    }
+
+    #[test]
+    fn a_deadline_of_the_batch_shortens_its_time() {
+        let whole = Duration::from_secs(100);
+        let until = |seconds| TranslateRequest {
+            deadline: Some(std::time::Instant::now() + Duration::from_secs(seconds)),
+            ..TranslateRequest::default()
+        };
+        let left = |batch: &[TranslateRequest]| Budget::for_batch(whole, batch).left().as_secs_f64().ceil();
+        assert_eq!(left(&[TranslateRequest::default(), until(200)]), 100.0);
+        assert_eq!(left(&[TranslateRequest::default(), until(50), until(200)]), 50.0);
+    }
 
     #[test]
     fn explanations_are_short_lines() {

@@ -1,0 +1,14 @@
+//! `/api/v1/translators`: the translators on the network, and whether they are left alone. An empty list without any.
+
+use actix_web::{HttpResponse, web};
+
+use super::Plane;
+
+/// The routes.
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config.route("/translators", web::get().to(all));
+}
+
+async fn all(plane: web::Data<Plane>) -> HttpResponse {
+    HttpResponse::Ok().json(plane.translators.observe())
+}
