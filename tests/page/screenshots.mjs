@@ -30,7 +30,7 @@ async function startService() {
   writeFileSync(gpus, JSON.stringify(GPUS));
   const service = spawn(`${target}/examples/fake-service`, {
     env: {
-      ...process.env, FAKE_GPUS: gpus, PORT: '0', OPS_PORT: '0', LOG_LEVEL: 'critical', ASR_WORKERS: '2', TTS_WORKERS: '3',
+      ...process.env, FAKE_GPUS: gpus, PORT: '0', OPS_PORT: '0', LOG_LEVEL: 'info', ASR_WORKERS: '2', TTS_WORKERS: '3',
       MAX_MESSAGES_PER_SECOND: '1000',
     },
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -71,7 +71,7 @@ export default async function streams(browser, operators) {
   await tab.until('#event-list', (text) => text.includes(`Stream ${HOSTILE}`));
   await tab.page.click('#events-trouble');
   await tab.until('#event-list', (text) => !text.includes('was opened')
-    && text.includes(`Stream ${failing.id}: fragment 0 is failed in synthesis, INTERNAL`)
+    && text.includes(`Stream ${failing.id}: fragment 0 failed in synthesis: INTERNAL`)
     && text.includes('Translation lost a worker (panic)'));
   await tab.until('[data-stage="translation"] [data-field="lost"]', (text) => /^Workers lost: panicked [12]×$/.test(text));
 

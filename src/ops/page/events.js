@@ -7,7 +7,7 @@ import { inStage, stageName } from './names.js';
 const stage = (event) => stageName(event.stage);
 const stream = (event) => `Stream ${event.stream_id}`;
 const why = ({ error }) => [error?.code, error?.message].filter(Boolean).join(': ') || 'no reason given';
-const result = ({ status, error }) => (error ? `${status} in ${inStage(error.stage)}, ${error.code}` : status);
+const result = ({ status, error }) => (error ? `failed in ${inStage(error.stage)}: ${error.code}` : `was answered: ${status}`);
 const workers = (number) => `${count(number)} ${number === 1 ? 'worker' : 'workers'}`;
 
 /** By the event's name: how it is shown, and its sentence. */
@@ -24,7 +24,7 @@ const SENTENCES = {
   stream_closed: ['quiet', (event) => `${stream(event)} is closed: ${event.reason}`],
   fragment_received: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} was accepted`],
   fragment_refused: ['warn', (event) => `${stream(event)}: a fragment was refused, ${why(event)}`],
-  fragment_processed: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} is ${result(event)}`],
+  fragment_processed: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} ${result(event)}`],
   stage_finished: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} left ${inStage(event.stage)}`],
   stage_failed: ['bad', (event) => `${stream(event)}: fragment ${event.sequence_number} failed in ${inStage(event.stage)}, ${why(event)}`],
   sequence_numbers_skipped: ['warn', (event) => `${stream(event)}: ${count(event.count)} sequence numbers were given up`],
