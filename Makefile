@@ -48,6 +48,7 @@ coverage: $(if $(filter gateway,$(or $(PARTS),gateway)),models test-clients) ## 
 bench: models test-clients ## Quality, latency, memory and start, each beside what it is compared with
 	@cargo build --release --examples
 	tests/interop/.venv/bin/python tests/bench/acks.py
+	tests/interop/.venv/bin/python tests/bench/observability.py
 	tests/interop/.venv/bin/python tests/bench/bench.py
 
 screenshots: build test-clients ## The pictures in docs/operators.md, of the operators' page

@@ -96,6 +96,8 @@ pub struct Config {
     pub traces_endpoint: Option<String>,
     /// Level of the log.
     pub log_level: String,
+    /// Whether lifecycle events are told to anybody. No setting: `false` is for measuring what telling them costs.
+    pub tells_events: bool,
 }
 
 impl Config {

@@ -321,6 +321,7 @@ impl Reader {
             stream: self.stream(),
             traces_endpoint,
             log_level,
+            tells_events: true,
         };
         if self.problems.is_empty() { Ok(config) } else { Err(Problems(self.problems)) }
     }

@@ -272,7 +272,7 @@ fn start_backend(
         metrics.register(Box::new(traces.counted()))?;
         subscribers.push(traces.listen_in(&registry).into());
     }
-    let events = EventBus::start_with(&registry, subscribers);
+    let events = if config.tells_events { EventBus::start_with(&registry, subscribers) } else { EventSender::silent() };
     registry.tell(events.clone());
     engines.translators.report_to(events.clone());
     let voices = VoiceProfiles::parse(&config.voices).map_err(anyhow::Error::msg)?;

@@ -13,7 +13,7 @@ import sys
 import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-EXAMPLES = os.path.join(ROOT, "target", "release", "examples")
+EXAMPLES = os.environ.get("BENCH_EXAMPLES", os.path.join(ROOT, "target", "release", "examples"))
 ACK_SERVER = os.path.join(ROOT, "tests", "bench", "ack_server.py")
 QUICK = "--quick" in sys.argv
 SECONDS = 18 if QUICK else 66
@@ -30,11 +30,11 @@ def free_port():
 class Server:
     """A process that listens on a port of its own."""
 
-    def __init__(self, command, environment):
+    def __init__(self, command, environment, standard_error=None):
         self.port = free_port()
         command = [part.replace("PORT", str(self.port)) for part in command]
         self.process = subprocess.Popen(command, env={**os.environ, "PORT": str(self.port), **environment},
-                                        stdout=subprocess.DEVNULL)
+                                        stdout=subprocess.DEVNULL, stderr=standard_error)
         deadline = time.monotonic() + 20
         while True:
             try:
@@ -63,11 +63,11 @@ class Server:
         return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def service(**settings):
+def service(standard_error=None, **settings):
     # With many workers that only sleep, fragments do not wait for one another; the bounds are above the load.
     return Server([os.path.join(EXAMPLES, "fake-service")], {
         "LOG_LEVEL": "error", "ASR_WORKERS": "4", "QUEUE_CAPACITY": "400", "MAX_STREAMS": "200",
-        "MAX_CONNECTIONS_PER_ADDRESS": "1000", **settings})
+        "MAX_CONNECTIONS_PER_ADDRESS": "1000", "OPS_PORT": "0", **settings}, standard_error)
 
 
 def ack_server():
@@ -123,4 +123,5 @@ def main():
         print(f"\nresults were missing at the end: {', '.join(late)}")
 
 
-main()
+if __name__ == "__main__":
+    main()

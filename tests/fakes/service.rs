@@ -1,6 +1,8 @@
 //! The real service over honest fake engines: sockets, actors, stages and supervision are the shipped ones; only
 //! what a model would do is made up, and it misbehaves on demand. What a fragment can ask for is in `instruction.rs`, and
 //! what befalls them without that in `faults.rs` and `gpus.rs`.
+//!
+//! With `FAKE_SILENCE` it tells no lifecycle event to anybody, to measure what telling them costs.
 
 mod engines;
 mod faults;
@@ -13,13 +15,14 @@ use sts::config::{Config, Problems, SettingFlags};
 
 fn main() -> ExitCode {
     let environment = |name: &str| std::env::var(name).ok();
-    let config = match Config::load(&SettingFlags::default(), environment, None) {
+    let mut config = match Config::load(&SettingFlags::default(), environment, None) {
         Ok(config) => config,
         Err(Problems(problems)) => {
             eprintln!("{}", problems.join("\n"));
             return ExitCode::from(2);
         }
     };
+    config.tells_events = std::env::var_os("FAKE_SILENCE").is_none();
     let (log, _guard) = sts::logging::start(&config.log_level).expect("the level was checked");
     let engines = match engines::fake(&config) {
         Ok(engines) => engines,
