@@ -141,6 +141,24 @@ async fn who_is_no_websocket_is_told_so() {
 }
 
 #[tokio::test]
+async fn feeds_are_listed_among_the_actors_for_as_long_as_they_are_open() {
+    let service = Service::fake(&[]);
+    let listed = async || -> Vec<Value> {
+        let answer = reqwest::get(format!("http://{}/api/v1/actors?kind=feed", service.operators)).await;
+        answer.expect("an answer").json().await.expect("JSON")
+    };
+    let mut feed = Feed::open(&service, None).await.expect("it is let in");
+    feed.picture().await;
+    let actors = listed().await;
+    assert!(actors.len() == 1 && actors[0]["actor"].as_str().is_some_and(|name| name.starts_with("feed:127.0.0.1:")));
+    feed.0.close(None).await.expect("a farewell");
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while !listed().await.is_empty() {
+        assert!(tokio::time::Instant::now() < deadline, "it is still listed");
+    }
+}
+
+#[tokio::test]
 async fn foreign_pages_are_not_let_in() {
     let service = Service::fake(&[]);
     for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {

@@ -15,6 +15,7 @@ use actix_web_actors::ws::{self, CloseCode, CloseReason, Message, ProtocolError,
 use futures_util::stream;
 use serde::Deserialize;
 use slog::Logger;
+use sts_actors::registry::{ActorKind, Listing, Registration};
 use sts_protocol::ErrorCode;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -30,6 +31,8 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 const SILENCE_LIMIT: Duration = Duration::from_secs(30);
 /// Largest message taken, bytes: a token fits.
 const MAX_MESSAGE_BYTES: usize = 4_096;
+/// Pictures that wait for a feed: the latest.
+const WAITING_PICTURES: usize = 1;
 
 /// The route.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -45,9 +48,12 @@ async fn open(
     let full =
         || Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::ServiceOverloaded, "too many feeds are open");
     let place = broadcast.place().ok_or_else(full)?;
-    let address = request.peer_addr().map(|address| address.to_string());
+    let address = request.peer_addr().map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+    let listing = Listing::new(format!("feed:{address}"), ActorKind::Feed, WAITING_PICTURES);
+    let registration = plane.backend.registry.enlist(listing);
     let log = plane.backend.log.new(slog::o!("address" => address));
-    let feed = Feed { plane, broadcast, log, reader: Reader::Unknown, heard: Instant::now(), _place: place };
+    let (reader, heard) = (Reader::Unknown, Instant::now());
+    let feed = Feed { plane, broadcast, log, reader, heard, _place: place, _registration: registration };
     let answer = ws::WsResponseBuilder::new(feed, &request, body).frame_size(MAX_MESSAGE_BYTES).start();
     answer.map_err(|error| Problem::invalid(format!("this is for WebSockets alone: {error}")))
 }
@@ -63,6 +69,7 @@ struct Feed {
     reader: Reader,
     heard: Instant,
     _place: OwnedSemaphorePermit,
+    _registration: Registration,
 }
 
 /// Who is at the other end.

@@ -140,6 +140,11 @@ impl Registry {
         Mailbox::new(address, entry)
     }
 
+    /// Lists an actor that is started elsewhere and is sent no letters, such as one that a socket drives.
+    pub fn enlist(&self, listing: Listing) -> Registration {
+        self.register(listing).0
+    }
+
     /// Has somebody told when an actor panics. The first call counts.
     pub fn tell(&self, events: EventSender) {
         // A second sender would be for another service.
