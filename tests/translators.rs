@@ -161,19 +161,41 @@ async fn each_misconduct_has_its_code_and_its_number_of_requests() {
 
 #[tokio::test]
 async fn no_other_stream_waits_for_one_that_deepl_keeps_waiting() {
-    let double = DeepLDouble::start();
-    double.on("words 7", Conduct::Silence);
-    let service = service(&double, "deepl", &[("TRANSLATION_TIMEOUT_MS", "60000")]);
-    let (mut slow, mut other) = (Worker::open(&service, "slow", &[]).await, Worker::open(&service, "other", &[]).await);
-    slow.say(7).await;
-    double.http.wait_until("the text that is kept waiting", |requests| {
-        requests.iter().any(|request| request.path == "/v2/translate")
-    });
-    for number in 1..=3 {
-        assert_eq!(other.dub(number).await["status"], "success");
+    for conduct in
+        [Conduct::Silence, Conduct::Dribble(1), Conduct::CutInAnswer, Conduct::Status(500), Conduct::Status(429)]
+    {
+        let double = DeepLDouble::start();
+        double.on("words 7", conduct.clone());
+        let service = service(&double, "deepl", &[("TRANSLATION_TIMEOUT_MS", "120000")]);
+        let mut slow = Worker::open(&service, "slow", &[]).await;
+        let mut other = Worker::open(&service, "other", &[]).await;
+        slow.say(7).await;
+        double.http.wait_until("the text that is kept waiting", |requests| {
+            requests.iter().any(|request| request.path == "/v2/translate")
+        });
+        for number in 1..=3 {
+            assert_eq!(other.dub(number).await["status"], "success", "{conduct:?}");
+        }
+        let early = tokio::time::timeout(Duration::from_millis(1), slow.processed()).await;
+        assert!(early.is_err(), "{conduct:?}: the other still waits, or tries again: {early:?}");
     }
-    let kept = double.translate_bodies().iter().filter(|body| body["text"][0] == "words 7").count();
-    assert_eq!(kept, 1, "it was still waiting");
+}
+
+#[tokio::test]
+async fn streams_of_one_programme_are_translated_once() {
+    let double = DeepLDouble::start();
+    let service = service(&double, "deepl", &[]);
+    for stream_id in ["a", "b"] {
+        let mut worker = Worker::open(&service, stream_id, &[]).await;
+        for number in 1..=2 {
+            let processed = worker.dub(number).await;
+            assert_eq!(
+                (engine(&processed), &processed["translated_text"]),
+                ("deepl", &json!(format!("[ES] words {number}")))
+            );
+        }
+    }
+    assert_eq!(double.translate_bodies().len(), 2);
 }
 
 #[tokio::test]

@@ -162,6 +162,7 @@ mod tests {
             ("TRANSLATOR_FOR", "en-es=deepl;enes=deepl"),
             ("DEEPL_API_KEY_FILE", "/nowhere.key"),
             ("DEEPL_URL", "api.example"),
+            ("TRANSLATION_CACHE_BYTES", "some"),
             ("DEEPL_TARGET_VARIANTS", "EN"),
             ("DEEPL_FORMALITY", "rude"),
             ("DEEPL_GLOSSARIES", "en-es"),

@@ -37,6 +37,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("translator_for", "", "Other orders for some pairs, as en-es=deepl,embedded;en-fr=deepl"),
     setting("translator_pairs", "en-es,en-pt", "Pairs that are loaded before the service is ready"),
     setting("translator_downloads", "false", "Fetch pairs that the store lacks from Mozilla, where it can be reached"),
+    setting("translation_cache_bytes", "4194304", "Texts that are remembered of what the network translated; 0: none"),
     setting("deepl_api_key", "", "DeepL's key; needed when deepl is a translator"),
     setting("deepl_api_key_file", "", "A file with that key"),
     setting("deepl_url", "", "Where DeepL's API is (default: where the key says)"),

@@ -16,6 +16,8 @@ pub const TRANSLATORS: [&str; 4] = ["embedded", "deepl", "chat", "libretranslate
 pub struct TranslatorChoice {
     /// The lists.
     pub preferences: Preferences,
+    /// Bytes of texts that are remembered with their translations, where some list names a translator on the network.
+    pub cache_bytes: usize,
     /// DeepL's settings, when some list names it.
     pub deepl: Option<DeepLChoice>,
     /// The chat model's, when some list names it.
@@ -94,7 +96,13 @@ impl Reader {
         let deepl = is_named("deepl").then(|| self.deepl());
         let chat = is_named("chat").then(|| self.chat());
         let libretranslate = is_named("libretranslate").then(|| self.libretranslate());
-        TranslatorChoice { preferences, deepl, chat, libretranslate }
+        TranslatorChoice {
+            preferences,
+            cache_bytes: self.parse("translation_cache_bytes"),
+            deepl,
+            chat,
+            libretranslate,
+        }
     }
 
     fn chat(&mut self) -> ChatChoice {

@@ -8,12 +8,13 @@ use sts_actors::events::{EventSender, LifecycleEvent};
 use sts_actors::job::{TranslationInput, TranslationOutput};
 use sts_actors::stage::EngineFactory;
 use sts_models::translate::breaker::{BreakerOptions, BreakerState};
+use sts_models::translate::cache::{CachedTranslator, TranslationCache};
 use sts_models::translate::chat::{self, Chat, ChatOptions, ChatTranslator};
 use sts_models::translate::deepl::{self, DeepL, DeepLOptions, DeepLTranslator, Usage};
 use sts_models::translate::fallback::{BreakerListener, FallbackTranslator, Guard, GuardObservation, Link};
 use sts_models::translate::libretranslate::{self, LibreTranslate, LibreTranslateOptions, LibreTranslator};
 use sts_models::translate::remote::Connections;
-use sts_models::{EngineError, Translator};
+use sts_models::{EngineError, TranslateRequest, Translation, Translator};
 
 use super::capabilities::Capabilities;
 use super::engines::TranslationEngine;
@@ -40,6 +41,7 @@ struct Shared {
     choice: TranslatorChoice,
     embedded: EmbeddedBuilder,
     remotes: Vec<Remote>,
+    cache: Arc<TranslationCache>,
     events: Arc<OnceLock<EventSender>>,
 }
 
@@ -92,7 +94,8 @@ impl Translators {
             Remote { service, guard }
         };
         let remotes = services.into_iter().map(guarded).collect();
-        Ok(Self(Arc::new(Shared { choice, embedded, remotes, events })))
+        let cache = TranslationCache::new(choice.cache_bytes);
+        Ok(Self(Arc::new(Shared { choice, embedded, remotes, cache, events })))
     }
 
     /// Tells these subscribers what happens to the translators, beginning with how they are.
@@ -152,7 +155,14 @@ impl Translators {
         let preferences = self.0.choice.preferences.clone();
         let links = preferences.all().into_iter().map(|name| self.link(name, config)).collect::<Result<_, _>>()?;
         let limit = network_limit(config.timeouts[1], &self.0.choice);
-        Ok(Box::new(FallbackTranslator::new(links, preferences, limit)))
+        let chosen = Box::new(FallbackTranslator::new(links, preferences, limit));
+        let preferences = self.0.choice.preferences.clone();
+        // A fall-back's work is not to outlive the need for it.
+        let is_by_the_first = move |request: &TranslateRequest, translation: &Translation| {
+            let list = preferences.of(&request.source_language, &request.target_language);
+            list.first().is_some_and(|first| *first == translation.engine)
+        };
+        Ok(Box::new(CachedTranslator::new(chosen, Arc::clone(&self.0.cache), Box::new(is_by_the_first))))
     }
 
     fn link(&self, name: String, config: &Config) -> Result<Link, EngineError> {

@@ -11,6 +11,7 @@ mod apertium;
 mod apertium_pipeline;
 mod apertium_stream;
 pub mod breaker;
+pub mod cache;
 pub mod chat;
 pub mod deepl;
 pub mod fallback;
