@@ -2,7 +2,7 @@
 //! and the API, which ask for a token.
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 const HTML: &str = "text/html; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
@@ -34,22 +34,30 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/page/token.js", SCRIPT, include_str!("page/token.js")),
 ];
 
-/// Nothing from elsewhere, nothing inline, in no frame; and no text is ever taken for markup or for code.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'";
+/// Nothing from elsewhere, nothing inline, in no frame; and no text is ever taken for markup or for code. Not every
+/// browser holds that `'self'` means this service's WebSocket too, so that is named where its name allows.
+fn content_security_policy(host: Option<&str>) -> String {
+    let is_name = |host: &&str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-".contains(&byte));
+    let feed = host.filter(is_name).map(|host| format!(" ws://{host} wss://{host}")).unwrap_or_default();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{feed}; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+}
 
 /// The routes.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    for (path, kind, content) in FILES {
-        config.route(path, web::get().to(|| async { answer(kind, content) }));
+    for &(path, kind, content) in FILES {
+        config.route(path, web::get().to(async move |request: HttpRequest| answer(&request, kind, content)));
     }
 }
 
-fn answer(kind: &'static str, content: &'static str) -> HttpResponse {
+fn answer(request: &HttpRequest, kind: &'static str, content: &'static str) -> HttpResponse {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     HttpResponse::Ok()
         .content_type(kind)
-        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .insert_header((header::CONTENT_SECURITY_POLICY, content_security_policy(host)))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::X_FRAME_OPTIONS, "DENY"))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
@@ -84,6 +92,17 @@ mod tests {
             }
         }
         assert!(imports > 20, "{imports}");
+    }
+
+    #[test]
+    fn the_policy_names_the_feed_and_lets_nobody_add_to_it() {
+        let policy = content_security_policy(Some("127.0.0.1:8001"));
+        assert!(policy.contains("connect-src 'self' ws://127.0.0.1:8001 wss://127.0.0.1:8001; base-uri 'none'"));
+        for hostile in
+            [None, Some("[::1]:8001"), Some("a; script-src *"), Some("a,b"), Some("a *"), Some("a/b"), Some("*")]
+        {
+            assert!(content_security_policy(hostile).contains("connect-src 'self'; base-uri 'none'"), "{hostile:?}");
+        }
     }
 
     #[test]
