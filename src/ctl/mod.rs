@@ -57,6 +57,10 @@ enum CtlCommand {
     },
     /// Show every actor: mailbox, messages handled, restarts, last error
     Actors,
+    /// Show what each GPU does
+    Gpus,
+    /// Show the translators on the network
+    Translators,
     /// Show what happened last
     Events {
         /// Go on showing what happens
@@ -172,6 +176,8 @@ impl CtlCommand {
                 Ask::new(Method::POST, &["streams", stream_id, "drain"])
             }
             Self::Actors => Ask::new(Method::GET, &["actors"]),
+            Self::Gpus => Ask::new(Method::GET, &["gpus"]),
+            Self::Translators => Ask::new(Method::GET, &["translators"]),
             Self::Events { kind, limit, .. } => {
                 let ask = Ask::new(Method::GET, &["events"]).with("limit", limit);
                 if kind.is_empty() { ask } else { ask.with("kind", kind.join(",")) }

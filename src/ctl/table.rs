@@ -13,6 +13,8 @@ pub(super) fn render(command: &CtlCommand, answer: &Value) -> String {
         CtlCommand::Streams => streams(answer),
         CtlCommand::Actors => actors(answer),
         CtlCommand::Events { .. } => list(&answer["events"]).iter().map(event_line).collect::<Vec<_>>().join("\n"),
+        CtlCommand::Gpus => gpus(answer),
+        CtlCommand::Translators => translators(answer),
         _ => facts(answer),
     }
 }
@@ -128,6 +130,34 @@ fn actors(answer: &Value) -> String {
     })
 }
 
+fn gpus(answer: &Value) -> String {
+    let columns = ["gpu", "name", "in use %", "memory", "of", "\u{b0}C", "W", "error"];
+    rows(&columns, list(answer), |gpu| {
+        let reading = &gpu["reading"];
+        vec![
+            text(&gpu["gpu"]),
+            text(&gpu["name"]),
+            text(&reading["utilization_percent"]),
+            gibibytes(&reading["memory_used_bytes"]),
+            gibibytes(&reading["memory_total_bytes"]),
+            text(&reading["temperature_celsius"]),
+            text(&reading["power_watts"]),
+            text(&gpu["error"]),
+        ]
+    })
+}
+
+fn translators(answer: &Value) -> String {
+    rows(&["translator", "breaker", "rests", "last error"], list(answer), |translator| {
+        vec![
+            text(&translator["engine"]),
+            text(&translator["breaker"]),
+            milliseconds(&translator["rest_ms"]),
+            text(&translator["last_error"]),
+        ]
+    })
+}
+
 /// Names and values, for a single thing.
 fn facts(answer: &Value) -> String {
     let mut table = empty_table();
@@ -154,6 +184,10 @@ fn empty_table() -> Table {
 
 fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn gibibytes(value: &Value) -> String {
+    value.as_f64().map(|bytes| format!("{:.1} GiB", bytes / f64::from(1 << 30))).unwrap_or_default()
 }
 
 fn milliseconds(value: &Value) -> String {

@@ -125,11 +125,11 @@ impl Line {
         let took_ms = (self.began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
         match problem {
             None => {
-                slog::info!(self.log, "an operator acts"; act, "outcome" => "done", "status" => status,
+                slog::info!(self.log, "an operator acts"; act, "outcome" => "done", "http_status" => status,
                     "took_ms" => took_ms);
             }
             Some(problem) => {
-                slog::warn!(self.log, "an operator acts"; act, "outcome" => "refused", "status" => status,
+                slog::warn!(self.log, "an operator acts"; act, "outcome" => "refused", "http_status" => status,
                     "took_ms" => took_ms, "error.code" => problem.code().as_str(), "error" => problem.message());
             }
         }

@@ -2,11 +2,11 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::Plane;
+use super::{Plane, resource};
 
 /// The routes.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.route("/translators", web::get().to(all));
+    config.service(resource("/translators", "GET").route(web::get().to(all)));
 }
 
 async fn all(plane: web::Data<Plane>) -> HttpResponse {

@@ -1,4 +1,4 @@
-// Checks docs/asyncapi.yaml and docs/openapi.yaml by validators of their own, and that every sample in
+// Checks docs/asyncapi.yaml, docs/openapi.yaml and docs/openapi-operators.yaml by validators of their own, and that every sample in
 // protocol/samples gets the verdict that it says, by the schemas that the AsyncAPI document refers to.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -20,9 +20,9 @@ async function checkAsyncApi() {
   return document?.allMessages().all() ?? [];
 }
 
-async function checkOpenApi() {
-  const { valid, errors } = await new Validator().validate(path('docs/openapi.yaml'));
-  if (!valid) problems.push(`docs/openapi.yaml: ${JSON.stringify(errors)}`);
+async function checkOpenApi(name) {
+  const { valid, errors } = await new Validator().validate(path(name));
+  if (!valid) problems.push(`${name}: ${JSON.stringify(errors)}`);
 }
 
 // A parent, and a name in it, by JSON pointer.
@@ -65,9 +65,10 @@ function schemaOf(message) {
 }
 
 const messages = await checkAsyncApi();
-await checkOpenApi();
+await checkOpenApi('docs/openapi.yaml');
+await checkOpenApi('docs/openapi-operators.yaml');
 if (messages.length !== 11) problems.push(`docs/asyncapi.yaml has ${messages.length} messages, the contract has 11`);
 const count = messages.reduce((sum, message) => sum + checkSamples(message), 0);
 for (const problem of problems) console.error(problem);
 if (problems.length) process.exit(1);
-console.log(`docs/asyncapi.yaml and docs/openapi.yaml are valid; ${count} samples of ${messages.length} messages agree`);
+console.log(`docs/asyncapi.yaml, docs/openapi.yaml and docs/openapi-operators.yaml are valid; ${count} samples of ${messages.length} messages agree`);

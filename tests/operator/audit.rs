@@ -61,17 +61,17 @@ async fn each_action_is_logged_with_who_what_and_outcome() {
     expect(
         &lines[0],
         &json!({"operator": TAG, "operator_action": "scale", "stage": "asr", "detail": "2",
-        "outcome": "done", "status": 200, "level": "info", "request": "PUT /api/v1/stages/asr/workers"}),
+        "outcome": "done", "http_status": 200, "level": "info", "request": "PUT /api/v1/stages/asr/workers"}),
     );
     expect(
         &lines[1],
         &json!({"operator": TAG, "operator_action": "restart", "stage": "tts", "detail": "all",
-        "outcome": "done", "status": 200}),
+        "outcome": "done", "http_status": 200}),
     );
     expect(
         &lines[2],
         &json!({"operator": TAG, "operator_action": "drain", "stream_id": "nobodys",
-        "outcome": "refused", "status": 404, "error.code": "STREAM_NOT_FOUND", "level": "warning"}),
+        "outcome": "refused", "http_status": 404, "error.code": "STREAM_NOT_FOUND", "level": "warning"}),
     );
     expect(
         &lines[3],
@@ -80,10 +80,10 @@ async fn each_action_is_logged_with_who_what_and_outcome() {
     );
     expect(
         &lines[4],
-        &json!({"operator": "unknown", "operator_action": "", "outcome": "refused", "status": 401,
+        &json!({"operator": "unknown", "operator_action": "", "outcome": "refused", "http_status": 401,
         "error.code": "UNAUTHORIZED", "request": "POST /api/v1/service/drain"}),
     );
-    expect(&lines[5], &json!({"operator": TAG, "outcome": "refused", "status": 401}));
+    expect(&lines[5], &json!({"operator": TAG, "outcome": "refused", "http_status": 401}));
     let asked = lines_of(&log, "an operator asks", 4).await;
     let actions: Vec<&Value> = asked.iter().map(|line| &line["operator_action"]).collect();
     assert_eq!(actions, ["scale", "restart", "drain", "scale"], "what nobody may do is not asked for");

@@ -61,7 +61,12 @@ fn a_shell_can_command_stages_and_the_service() {
 
 #[tokio::test]
 async fn a_shell_shows_streams_actors_and_events_and_drains_a_stream() {
-    let service = Service::fake(&[("OPS_TOKENS", SECRET)]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let gpus = folder.path().join("gpus");
+    std::fs::write(&gpus, r#"[{"gpu": 0, "memory_used_bytes": 3221225472}]"#).expect("it can be written");
+    // Nobody polls for the workers while the commands run: on a slow machine their connections may be given up.
+    let gpus = ("FAKE_GPUS", gpus.to_str().expect("UTF-8"));
+    let service = Service::fake(&[("OPS_TOKENS", SECRET), gpus, ("RESUME_GRACE_MS", "600000")]);
     let _other = open(&service, "another").await;
     let worker = open(&service, "a/stream").await;
     worker.emit("fragment:data", &fragment("a/stream", 0)).await;
@@ -76,9 +81,11 @@ async fn a_shell_shows_streams_actors_and_events_and_drains_a_stream() {
     assert_eq!(events["events"].as_array().map(Vec::len), Some(2), "{events}");
 
     for (arguments, words) in [
-        (&["streams", "--table"][..], &["a/stream", "another", "active", "in flight"][..]),
+        (&["streams", "--table"][..], &["a/stream", "another", "low", "in flight"][..]),
         (&["stages", "--table"], &["asr", "fake-recognizer", "1 of 1", "work p95"]),
         (&["actors", "--table"], &["gateway", "0 of 4096", "subscriber"]),
+        (&["gpus", "--table"], &["0", "3.0 GiB"]),
+        (&["translators", "--table"], &["translator", "breaker"]),
         (&["events", "--table"], &["stream_opened  stream_id=another", "worker_ready"]),
         (&["service", "--table"], &["ready", "uptime_s"]),
     ] {
@@ -91,7 +98,6 @@ async fn a_shell_shows_streams_actors_and_events_and_drains_a_stream() {
 
     let drained = told(&service, &["stream", "drain", "a/stream"]);
     assert_eq!(drained, json!({"stream_id": "a/stream", "state": "ending", "in_flight": 0}));
-    assert_eq!(worker.next("stream:complete").await["total_fragments"], 1);
     refused(&service, SECRET, &["stream", "drain", "nobodys"], "STREAM_NOT_FOUND");
 }
 
