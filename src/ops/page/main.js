@@ -53,7 +53,7 @@ function show() {
   if (document.hidden || !latest) return;
   // What did not answer in time is absent from the picture.
   if (latest.service) service.show(latest.service, latest.streams?.streams, rateNow);
-  if (latest.stages) stages.show(latest.stages);
+  if (latest.stages) stages.show(latest.stages, latest.translators ?? []);
   streams.show(latest.streams);
   events.show(latest.events);
   gpus.show(latest.gpus);

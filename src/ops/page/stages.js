@@ -2,7 +2,7 @@
 
 import { ask } from './action.js';
 import { Changes } from './announcer.js';
-import { Keyed, byId, element, instantiate, setBadge, setOptionalText, setText } from './dom.js';
+import { Keyed, byId, element, instantiate, setBadge, setHidden, setOptionalText, setText } from './dom.js';
 import { count, duration } from './format.js';
 import { inStage, stageName } from './names.js';
 import { draw } from './sparkline.js';
@@ -42,13 +42,20 @@ export class Stages {
     }
   }
 
-  show(stages) {
-    this.#list.show(stages, ({ stage }) => stage, (part, stage) => this.#update(part, stage));
+  /** `translators`: those on the network, which are part of the translation stage. */
+  show(stages, translators) {
+    this.#list.show(stages, ({ stage }) => stage, (part, stage) => {
+      this.#update(part, stage);
+      const own = stage.stage === 'translation' ? translators : [];
+      setHidden(part.fields.translators, own.length === 0);
+      part.translators.show(own, ({ engine }) => engine, updateTranslator);
+    });
   }
 
   #create(stage) {
     const part = instantiate('stage-template');
     Object.assign(part, { stage: null, workers: new Keyed(part.fields.worker_list, createWorker) });
+    part.translators = new Keyed(part.fields.translators, createTranslator);
     part.fields.name.id = `stage-${stage}`;
     part.node.setAttribute('aria-labelledby', part.fields.name.id);
     part.node.dataset.stage = stage;
@@ -148,6 +155,20 @@ export class Stages {
       }),
     };
   }
+}
+
+function createTranslator(name) {
+  const node = element('li');
+  const [state, error] = [element('span', '', { class: 'badge' }), element('span', '', { class: 'error' })];
+  node.append(element('b', name), ' ', state, ' ', error);
+  return { node, state, error };
+}
+
+function updateTranslator({ state, error }, { breaker, rest_ms: rest, last_error: why }) {
+  if (breaker === 'closed') setBadge(state, 'ok', 'asked');
+  else if (breaker === 'open') setBadge(state, 'bad', rest === undefined ? 'left alone' : `left alone for ${duration(rest)}`);
+  else setBadge(state, 'warn', 'being tried again');
+  setOptionalText(error, why);
 }
 
 function createWorker(number) {
