@@ -1,8 +1,7 @@
 //! Starts the service, and ends it when it is told to.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -88,7 +87,7 @@ pub fn serve(
     let sockets = data_plane.handle().clone();
     let system = actix::System::new();
     let outcome = system.block_on(async move {
-        let (drain_asked, hopeless) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (drain_asked, hopeless) = (Arc::new(Notify::new()), Arc::new(OnceLock::new()));
         let last_resort = LastResort { drain: Arc::clone(&drain_asked), hopeless: Arc::clone(&hopeless) };
         let registry = Registry::default();
         let history = EventHistory::start_in(&registry);
@@ -161,7 +160,9 @@ pub fn serve(
             traces.finish();
         }
         info!(log, "stopped");
-        anyhow::ensure!(!hopeless.load(Ordering::Acquire), "too many threads of a stage are stuck");
+        if let Some(reason) = hopeless.get() {
+            anyhow::bail!("{reason}");
+        }
         Ok(())
     });
     data_plane.shutdown_background();

@@ -1,7 +1,7 @@
 //! The supervisors of the three stages, and what new engines are built from.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix::{Actor, Context, Handler};
 use sts_actors::events::LifecycleEvent;
@@ -39,12 +39,13 @@ pub type WeightsChoice = Arc<dyn Fn(Stage, PathBuf) -> Result<StageFactory, Stri
 /// Bursts of events wait here.
 const MAILBOX: usize = 1_024;
 
-/// Has the service drain once a stage is hopeless.
+/// Has the service drain, and be started anew by whoever runs it, once it can no longer be mended from inside: when a
+/// stage is hopeless, or the actor is lost that only a new process brings back.
 pub struct LastResort {
     /// Told then.
     pub drain: Arc<Notify>,
     /// Says afterwards that this was why.
-    pub hopeless: Arc<std::sync::atomic::AtomicBool>,
+    pub hopeless: Arc<OnceLock<String>>,
 }
 
 /// Listens for it.
@@ -66,7 +67,7 @@ impl Actor for LastResortActor {
 
 impl Observed for LastResortActor {
     fn observable_state(&self) -> serde_json::Value {
-        serde_json::json!({"hopeless": self.last_resort.hopeless.load(std::sync::atomic::Ordering::Acquire)})
+        serde_json::json!({"hopeless": self.last_resort.hopeless.get()})
     }
 }
 
@@ -76,9 +77,59 @@ impl Handler<LifecycleEvent> for LastResortActor {
     type Result = ();
 
     fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
-        if let LifecycleEvent::StageHopeless { .. } = event {
-            self.last_resort.hopeless.store(true, std::sync::atomic::Ordering::Release);
+        if let Some(reason) = hopelessness(&event) {
+            // The first reason is the one that matters.
+            let _ = self.last_resort.hopeless.set(reason);
             self.last_resort.drain.notify_one();
         }
+    }
+}
+
+/// Why nothing but a new process helps after this event.
+fn hopelessness(event: &LifecycleEvent) -> Option<String> {
+    match event {
+        LifecycleEvent::StageHopeless { stage, threads } => {
+            Some(format!("too many threads of the {} stage are stuck: {threads}", stage.as_str()))
+        }
+        // Without these no stream is opened and no worker replaced; without the others the service goes on.
+        LifecycleEvent::ActorLost { actor, kind: ActorKind::Gateway | ActorKind::Supervisor, error } => {
+            Some(format!("the actor {actor} is lost: {error}"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loss_of_what_cannot_be_mended_ends_the_service() {
+        let lost = |actor: &str, kind| {
+            let (actor, error) = (actor.to_owned(), "it panicked".to_owned());
+            hopelessness(&LifecycleEvent::ActorLost { actor, kind, error })
+        };
+        assert_eq!(lost("gateway", ActorKind::Gateway).as_deref(), Some("the actor gateway is lost: it panicked"));
+        assert!(lost("tts-supervisor", ActorKind::Supervisor).is_some());
+        assert_eq!(lost("stream:s", ActorKind::Stream), None);
+        assert_eq!(lost("metrics", ActorKind::Subscriber), None);
+    }
+
+    #[test]
+    fn it_is_told_once_and_kept() {
+        actix::System::new().block_on(async {
+            let last_resort = LastResort { drain: Arc::default(), hopeless: Arc::default() };
+            let (drain, hopeless) = (Arc::clone(&last_resort.drain), Arc::clone(&last_resort.hopeless));
+            let actor = last_resort.start_in(&Registry::default());
+            let lost = |actor: &str| LifecycleEvent::ActorLost {
+                actor: actor.to_owned(),
+                kind: ActorKind::Gateway,
+                error: "it panicked".to_owned(),
+            };
+            actor.do_send(lost("first"));
+            actor.send(lost("second")).await.expect("it is there");
+            drain.notified().await;
+            assert_eq!(hopeless.get().map(String::as_str), Some("the actor first is lost: it panicked"));
+        });
     }
 }
