@@ -53,6 +53,28 @@ async fn names_and_help_are_as_prometheus_wants_them() {
 }
 
 #[tokio::test]
+async fn one_stream_adds_few_series() {
+    let service = Service::fake(&[]);
+    let cardinalities = |text: &str| -> Vec<(String, usize)> {
+        let (_, table) = promtool(&["check", "metrics", "--extended"], text);
+        let row = |line: &str| {
+            let mut cells = line.split_whitespace();
+            Some((cells.next()?.to_owned(), cells.next()?.parse().ok()?))
+        };
+        table.lines().filter_map(row).collect()
+    };
+    let before: usize = cardinalities(&scrape(&service)).iter().map(|(_, count)| count).sum();
+    let _worker = exercise(&service).await;
+    let after = cardinalities(&scrape(&service));
+    let of = |name: &str| after.iter().find(|(metric, _)| metric == name).map_or(0, |(_, count)| *count);
+    assert!(before > 100 && of("sts_refusals_total") == sts_protocol::ErrorCode::ALL.len(), "{after:?}");
+    // A success and a failure, each with its buckets, sum and count; the stages' first work has some besides.
+    assert!(of("sts_fragment_processing_seconds") <= 2 * 17, "{after:?}");
+    let sum: usize = after.iter().map(|(_, count)| count).sum();
+    assert!(sum < before + 250, "from {before} to {after:?}");
+}
+
+#[tokio::test]
 async fn every_series_of_the_contract_is_there() {
     let service = Service::fake(&[]);
     let _worker = exercise(&service).await;
