@@ -43,6 +43,9 @@ async fn every_key_of_the_log_is_documented() {
     let log = folder.path().join("log");
     let service = Service::fake_logging_to(&log, &[("LOG_LEVEL", "debug")]);
     drop(exercise(&service).await);
+    let command = |path: &str| reqwest::Client::new().post(format!("http://{}/api/v1{path}", service.operators)).send();
+    assert!(command("/stages/tts/restart?mode=all").await.expect("an answer").status().is_success());
+    assert!(command("/stages/tts/dance").await.expect("an answer").status().is_client_error());
     service.signal(libc::SIGTERM);
     assert_eq!(service.wait(), Some(0));
     let document = document();
