@@ -161,6 +161,38 @@ fn an_engine_that_cannot_be_trusted_is_built_anew() {
     });
 }
 
+/// Panics when it is told to, and again when it is dropped.
+struct BrokenEngine;
+
+impl StageEngine<Order, u32> for BrokenEngine {
+    fn name(&self) -> String {
+        "broken".to_owned()
+    }
+
+    fn process(&mut self, _: &[Order]) -> Vec<Result<u32, StageFailure>> {
+        panic!("told to panic")
+    }
+}
+
+impl Drop for BrokenEngine {
+    fn drop(&mut self) {
+        panic!("told to panic in the end");
+    }
+}
+
+#[test]
+fn an_engine_that_panics_even_while_it_is_dropped_is_replaced_all_the_same() {
+    let (memory, built) = (Arc::new(Memory::default()), AtomicUsize::new(0));
+    let factory: EngineFactory<Order, u32> = Arc::new(move || match built.fetch_add(1, Ordering::SeqCst) {
+        0 => Ok(Box::new(BrokenEngine)),
+        _ => Ok(Box::new(ObedientEngine(Arc::clone(&memory)))),
+    });
+    with_stage(config(), factory, |handle| {
+        assert_eq!(answer(&submit(&handle, Order::Answer(1))), Ok(1));
+        wait_until("the second is ready", || handle.engine_name() == "obedient" && handle.ready_workers() == 1);
+    });
+}
+
 #[test]
 fn a_slow_job_is_answered_with_timeout_and_its_late_result_is_dropped() {
     let memory = Arc::new(Memory::default());

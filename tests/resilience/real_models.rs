@@ -3,10 +3,11 @@
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::scene::{Recovery, Scene, Stream, assert_success};
+use crate::scene::{PATIENCE, Recovery, Scene, Stream, assert_success};
 use crate::support::{Service, models_dir, root};
 
 const PORT: u16 = 18_771;
@@ -94,4 +95,27 @@ async fn real_engines_come_back_from_what_befalls_them() {
     recovery.ended("real models: translator's processes killed, to the dub of the next fragment");
     let complete = stream.end().await;
     assert_eq!((&complete["total_fragments"], &complete["failed_count"]), (&json!(3), &json!(0)), "{complete}");
+}
+
+#[tokio::test]
+async fn engines_that_are_built_anew_leave_no_memory_behind() {
+    let scene = Scene::of(Service::real_with(PORT + 2, &[("LOG_LEVEL", "critical")]));
+    let (_, before) = scene.service.memory();
+    for stage in ["asr", "tts"] {
+        for mode in ["all", "rolling", "all", "rolling"] {
+            assert_eq!(scene.operator.restart(stage, mode).await.0, 200);
+        }
+    }
+    // The last ones' threads give their memory back when nobody waits for them any more.
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, now) = scene.service.memory();
+        let growth = now as f64 / before as f64 - 1.0;
+        if growth < 0.2 {
+            println!("memory after eight restarts: {:.0} MiB, {:+.1} %", now as f64 / 1024.0, growth * 100.0);
+            return;
+        }
+        assert!(Instant::now() < deadline, "{before} KiB before eight restarts, {now} KiB after them");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

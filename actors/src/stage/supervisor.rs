@@ -126,8 +126,7 @@ impl<I: Send + 'static, O: Send + 'static> StageSupervisor<I, O> {
         let name = format!("{}-{id}", self.config.stage.as_str());
         let spawned = std::thread::Builder::new().name(name).spawn(move || {
             let ready = |engine| supervisor.do_send(WorkerReady { worker: id, engine });
-            let exit = worker.run(ready);
-            supervisor.do_send(WorkerEnded { worker: id, exit });
+            worker.live(ready, |exit| supervisor.do_send(WorkerEnded { worker: id, exit }));
         });
         if let Err(error) = spawned {
             let exit = Exit::CannotStart(format!("no thread: {error}"));

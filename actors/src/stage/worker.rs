@@ -37,14 +37,24 @@ pub(super) struct Worker<I, O> {
 }
 
 impl<I, O> Worker<I, O> {
+    /// Has the thread live its life, and tells why it ended: whatever happens, or its place would never be filled anew.
+    pub(super) fn live(self, ready: impl FnOnce(String), ended: impl FnOnce(Exit)) {
+        // An engine may panic even while it is dropped.
+        let exit = catch_unwind(AssertUnwindSafe(|| self.run(ready)));
+        ended(exit.unwrap_or_else(|panic| Exit::Panicked(panic_text(panic))));
+        release_memory();
+    }
+
     /// Builds the engine, tells its name through `ready`, and works until the thread has a reason to end.
-    pub(super) fn run(self, ready: impl FnOnce(String)) -> Exit {
+    fn run(self, ready: impl FnOnce(String)) -> Exit {
         set_niceness(self.config.nice);
         let mut engine = match catch_unwind(AssertUnwindSafe(|| (self.factory)())) {
             Ok(Ok(engine)) => engine,
             Ok(Err(reason)) => return Exit::CannotStart(reason),
             Err(panic) => return Exit::CannotStart(panic_text(panic)),
         };
+        // Weights are read, converted and copied: several times their size was in use for a while.
+        release_memory();
         ready(engine.name());
         loop {
             let popped = self.queue.pop_batch(self.config.max_batch, self.config.linger, || self.seat.is_to_leave());
@@ -187,5 +197,15 @@ fn set_niceness(nice: i32) {
         // SAFETY: setpriority only reads its arguments; on Linux, PRIO_PROCESS with 0 is the calling thread.
         // A refusal costs priority, not correctness.
         unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
+    }
+}
+
+/// Gives what the allocator keeps of memory that was freed back to the system. Otherwise each engine that is built anew
+/// would leave some hundred megabytes behind: every thread has a heap of its own, and the next one starts from another.
+fn release_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes no pointer, and is safe beside threads that allocate.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
