@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::time::MissedTickBehavior;
 
 use crate::scene::{PATIENCE, STAGES, assert_success};
 use crate::support::Service;
@@ -15,6 +16,9 @@ use crate::support::raw::Client;
 
 const PHASES: [&str; 4] = ["before", "rolling restarts", "restarts of all at once", "after"];
 const MODES: [&str; 2] = ["rolling", "all"];
+
+/// A worker on a machine that is slower than real time sends no more than the service takes.
+const MAX_IN_FLIGHT: usize = 8;
 
 /// What the streams of one run do, and what is done to them.
 struct Plan {
@@ -55,6 +59,7 @@ async fn stream(
     client.emit("stream:init", &init(plan.fragment.as_millis() as usize)).await.expect("a fresh connection takes it");
     let (mut sent, mut acknowledged, mut latencies) = (Vec::new(), 0, Vec::<Latency>::new());
     let mut pace = tokio::time::interval_at(tokio::time::Instant::now() + phase_shift, plan.fragment);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut end_sent = false;
     loop {
         if hand.is_over.load(Ordering::Relaxed) && latencies.len() == sent.len() && !end_sent {
@@ -85,7 +90,7 @@ async fn stream(
                     _ => panic!("{id}: {packet:?}"),
                 }
             }
-            _ = pace.tick(), if !hand.is_over.load(Ordering::Relaxed) => {
+            _ = pace.tick(), if sent.len() - latencies.len() < MAX_IN_FLIGHT && !hand.is_over.load(Ordering::Relaxed) => {
                 let pcm = (plan.audio)(sent.len(), plan.fragment);
                 client.emit("fragment:data", &fragment(&id, sent.len(), &pcm)).await.expect("the connection is open");
                 sent.push((hand.phase.load(Ordering::Relaxed), Instant::now()));
