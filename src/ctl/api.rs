@@ -50,7 +50,11 @@ impl Api {
         if root.cannot_be_a_base() {
             bail!("'{url}' is no address like http://127.0.0.1:8001");
         }
-        Ok(Self { client: Client::builder().timeout(PATIENCE).build()?, root, token: token.map(str::to_owned) })
+        Ok(Self {
+            client: Client::builder().use_rustls_tls().timeout(PATIENCE).build()?,
+            root,
+            token: token.map(str::to_owned),
+        })
     }
 
     /// Asks, and gives what was said.

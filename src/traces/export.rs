@@ -35,7 +35,8 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) fn start(endpoint: &str) -> Result<Self, String> {
-        let client = std::thread::spawn(|| reqwest::blocking::Client::builder().timeout(REQUEST_LIMIT).build());
+        let client =
+            std::thread::spawn(|| reqwest::blocking::Client::builder().use_rustls_tls().timeout(REQUEST_LIMIT).build());
         let client = client.join().map_err(|_| "the HTTP client panicked")?.map_err(|error| error.to_string())?;
         let exporter = OtlpExporter::builder()
             .with_http()

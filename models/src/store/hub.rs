@@ -44,7 +44,7 @@ impl HubFile<'_> {
     pub fn download(&self, target: &Path, task: &Task) -> Result<(), StoreError> {
         let url = self.url();
         let failed = |why: String| StoreError::Source { source_name: url.clone(), why };
-        let client = Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(READ_TIMEOUT).build();
+        let client = Client::builder().use_rustls_tls().connect_timeout(CONNECT_TIMEOUT).timeout(READ_TIMEOUT).build();
         let client = client.map_err(|error| failed(error.to_string()))?;
         let mut last = String::new();
         for _ in 0..ATTEMPTS {

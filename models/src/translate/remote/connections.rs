@@ -27,6 +27,8 @@ impl Connections {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("translators").enable_all().build();
         let client = reqwest::Client::builder()
             .user_agent(concat!("sts/", env!("CARGO_PKG_VERSION")))
+            // In so many words: another crate of the program may make native TLS the default, which offers no HTTP/2.
+            .use_rustls_tls()
             // A redirect would carry the text, and on one host the key too, to where nobody meant them to go.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_LIMIT)
