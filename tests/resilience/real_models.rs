@@ -5,34 +5,19 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::scene::{PATIENCE, Recovery, Scene, Stream, assert_success};
-use crate::support::{Service, models_dir, root};
+use crate::scene::{PATIENCE, Recovery, Scene, Stream};
+use crate::speech::{assert_dubbed, speech};
+use crate::support::{Service, models_dir};
 
 const PORT: u16 = 18_771;
-const FRAGMENT_SECONDS: usize = 6;
 
 /// A store with a link to each model, of which one can be taken away.
 fn link_models(store: &Path) {
     for model in std::fs::read_dir(models_dir()).expect("weights: make models") {
         let model = model.expect("a directory");
         symlink(model.path().canonicalize().expect("it exists"), store.join(model.file_name())).expect("linked");
-    }
-}
-
-/// Six seconds of speech, from the so-manieth on.
-fn speech(number: usize) -> Vec<u8> {
-    let mut recording = hound::WavReader::open(root().join("tests/audio/lj001.wav")).expect("a recording");
-    let length = recording.spec().sample_rate as usize * FRAGMENT_SECONDS;
-    let samples = recording.samples::<i16>().skip(number * length).take(length);
-    samples.flat_map(|sample| sample.expect("16-bit PCM").to_le_bytes()).collect()
-}
-
-fn assert_dubbed(result: &Value) {
-    assert_success(result);
-    for field in ["transcript", "translated_text"] {
-        assert!(result[field].as_str().is_some_and(|text| text.len() > 10), "{field}: {}", result[field]);
     }
 }
 

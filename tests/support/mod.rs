@@ -17,6 +17,10 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Of real engines on a slow machine.
+const WIDE_LIMITS: [(&str, &str); 3] =
+    [("ASR_TIMEOUT_MS", "60000"), ("TRANSLATION_TIMEOUT_MS", "60000"), ("TTS_TIMEOUT_MS", "60000")];
+
 /// A service in a process of its own; killed when dropped.
 pub struct Service {
     child: Child,
@@ -64,8 +68,21 @@ impl Service {
         Self::fake_command(environment).output().expect("the fake service starts")
     }
 
+    /// The real service over real engines that can be sabotaged (`tests/fakes/sabotaged_service.rs`). Its limits are wide.
+    pub fn sabotaged(environment: &[(&str, &str)]) -> Self {
+        let mut command = Self::example_command("sabotaged-service", environment);
+        command.env("MODELS_DIR", models_dir()).envs(WIDE_LIMITS);
+        let service = Self::start_fake(&mut command);
+        service.wait_until_ready(Duration::from_secs(120));
+        service
+    }
+
     fn fake_command(environment: &[(&str, &str)]) -> Command {
-        let program = Path::new(env!("CARGO_BIN_EXE_sts")).with_file_name("examples").join("fake-service");
+        Self::example_command("fake-service", environment)
+    }
+
+    fn example_command(name: &str, environment: &[(&str, &str)]) -> Command {
+        let program = Path::new(env!("CARGO_BIN_EXE_sts")).with_file_name("examples").join(name);
         assert!(program.exists(), "{} is missing: cargo build --release --examples", program.display());
         let mut command = Command::new(program);
         command.env("PORT", "0").env("OPS_PORT", "0").env("LOG_LEVEL", "error").envs(environment.iter().copied());
@@ -97,7 +114,7 @@ impl Service {
             .args(["serve", "--port", &port.to_string(), "--ops-port", &(port + 1).to_string()])
             .env("MODELS_DIR", models_dir())
             .env("LOG_LEVEL", "warning")
-            .envs([("ASR_TIMEOUT_MS", "60000"), ("TRANSLATION_TIMEOUT_MS", "60000"), ("TTS_TIMEOUT_MS", "60000")])
+            .envs(WIDE_LIMITS)
             .envs(environment.iter().copied())
             .spawn()
             .expect("sts starts");
