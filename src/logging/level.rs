@@ -4,7 +4,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use slog::Level;
+use slog::{Level, Record};
+
+/// The tag of records that are kept at every level.
+pub const AUDIT: &str = "audit";
 
 /// The least severe level that is kept; shared by all clones, and read for each record.
 #[derive(Clone, Debug)]
@@ -32,8 +35,8 @@ impl LogLevel {
         self.get().as_str().to_lowercase()
     }
 
-    pub(super) fn keeps(&self, level: Level) -> bool {
-        level.as_usize() <= self.0.load(Ordering::Relaxed)
+    pub(super) fn keeps(&self, record: &Record) -> bool {
+        record.level().as_usize() <= self.0.load(Ordering::Relaxed) || record.tag() == AUDIT
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use prometheus::{IntCounter, IntCounterVec, Opts};
 use slog::{Drain, Logger, o};
 
-pub use level::LogLevel;
+pub use level::{AUDIT, LogLevel};
 
 use bounded::Bounded;
 use lines::Lines;
@@ -83,7 +83,7 @@ fn write_to(output: impl std::io::Write + Send + 'static, level: LogLevel) -> (L
     let dropped = dropped();
     let (queue, guard) = Queue::before(Lines::to(output, &dropped));
     let level_now = level.clone();
-    let kept = slog::Filter::new(Bounded(queue), move |record: &slog::Record| level_now.keeps(record.level()));
+    let kept = slog::Filter::new(Bounded(queue), move |record: &slog::Record| level_now.keeps(record));
     let logger = Logger::root(kept.fuse(), o!());
     (Log { logger, level, dropped, panics: panics() }, LogGuard(Some(guard)))
 }

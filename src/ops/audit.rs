@@ -1,5 +1,6 @@
 //! Who did what, when, and what came of it. Each action has two lines in the log: `an operator asks` before it is done,
-//! and `an operator acts` afterwards. What is refused outright has the second alone.
+//! and `an operator acts` afterwards. What is refused outright has the second alone. They are written at any log level:
+//! who lowers it is not to hide what is done next.
 //!
 //! Tokens have no names. An operator is told by the address, and by the first 8 hexadecimal digits of the token's
 //! SHA-256: whoever has the token can tell that it was this one, and nobody can tell the token from them.
@@ -17,6 +18,7 @@ use slog::{Logger, Record, Serializer};
 use sts_protocol::Stage;
 
 use super::{Plane, Problem};
+use crate::logging::AUDIT;
 
 /// Characters of a path that are logged.
 const PATH_LIMIT: usize = 200;
@@ -56,7 +58,7 @@ impl Act {
     /// Logs that it was asked for, and has what comes of it logged too.
     pub(super) fn note(self, request: &HttpRequest) {
         if let Some(Noted(line)) = request.extensions().get() {
-            slog::info!(line.log, "an operator asks"; &self);
+            slog::info!(line.log, #AUDIT, "an operator asks"; &self);
             *line.act.borrow_mut() = Some(self);
         }
     }
@@ -125,11 +127,11 @@ impl Line {
         let took_ms = (self.began.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
         match problem {
             None => {
-                slog::info!(self.log, "an operator acts"; act, "outcome" => "done", "http_status" => status,
+                slog::info!(self.log, #AUDIT, "an operator acts"; act, "outcome" => "done", "http_status" => status,
                     "took_ms" => took_ms);
             }
             Some(problem) => {
-                slog::warn!(self.log, "an operator acts"; act, "outcome" => "refused", "http_status" => status,
+                slog::warn!(self.log, #AUDIT, "an operator acts"; act, "outcome" => "refused", "http_status" => status,
                     "took_ms" => took_ms, "error.code" => problem.code().as_str(), "error" => problem.message());
             }
         }

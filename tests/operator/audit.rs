@@ -36,10 +36,10 @@ fn expect(line: &Value, expected: &Value) {
 }
 
 #[tokio::test]
-async fn each_action_is_logged_with_who_what_and_outcome() {
+async fn each_action_is_logged_at_any_level_with_who_what_and_outcome() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let service = Service::fake_logging_to(&log, &[("OPS_TOKENS", "an-operators-secret"), ("LOG_LEVEL", "info")]);
+    let service = Service::fake_logging_to(&log, &[("OPS_TOKENS", "an-operators-secret"), ("LOG_LEVEL", "critical")]);
     let operator = Operator::of(&service);
     let ask = async |method: Method, path: &str, token: &str, body: Option<Value>| {
         let request = operator.request(method, path).bearer_auth(token);
