@@ -11,8 +11,8 @@ use crate::worker::{PATIENCE, Worker};
 
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// The lines of a log, once one of them has this message.
-fn lines(log: &Path, last: &str) -> Vec<Value> {
+/// The lines of a log, once each of these messages is among them: those of two actors come in no set order.
+fn lines(log: &Path, awaited: &[&str]) -> Vec<Value> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let text = std::fs::read_to_string(log).expect("a log");
@@ -22,10 +22,9 @@ fn lines(log: &Path, last: &str) -> Vec<Value> {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
             .collect();
-        if lines.iter().any(|line| line["message"] == last) {
-            return lines;
-        }
-        assert!(Instant::now() < deadline, "no '{last}' in {text}");
+        let missing = awaited.iter().find(|message| !lines.iter().any(|line| line["message"] == **message));
+        let Some(missing) = missing else { return lines };
+        assert!(Instant::now() < deadline, "no '{missing}' in {text}");
         std::thread::yield_now();
     }
 }
@@ -52,7 +51,7 @@ async fn each_step_of_a_fragment_has_its_line() {
         worker.send(20, 400).await;
     }
     worker.end().await;
-    let lines = lines(&log, "worker disconnected");
+    let lines = lines(&log, &["worker disconnected", "stream closed"]);
 
     for line in &lines {
         assert!(humantime::parse_rfc3339(line["timestamp"].as_str().expect("a text")).is_ok(), "{line}");
@@ -98,7 +97,7 @@ async fn libraries_details_need_a_level_of_their_own() {
         assert!(get(&service.operators, "/api/v1/service").is_some());
         service.signal(libc::SIGTERM);
         assert_eq!(service.wait(), Some(0));
-        let lines = lines(&log, "stopped");
+        let lines = lines(&log, &["stopped"]);
         let is_detail =
             |line: &Value| line["target"].is_string() && ["debug", "trace"].map(Value::from).contains(&line["level"]);
         assert_eq!(lines.iter().any(is_detail), heard, "at {level}: {lines:#?}");
