@@ -56,7 +56,7 @@ screenshots: build test-clients ## The pictures in docs/operators.md, of the ope
 	command -v pngquant >/dev/null || { echo "pngquant is missing: apt-get install pngquant"; exit 1; }
 	node tests/page/screenshots.mjs
 
-bench-restart: models ## What restarts cost in latency at true speed: 20 streams over fakes, 1 through the models; 9 minutes
+bench-restart: models ## What restarts cost in latency at true speed: 20 streams over fakes, 1 through the models; 10 minutes
 	@cargo build --release --examples
 	cargo test --release --test resilience latency_ -- --ignored --nocapture --test-threads=1
 
