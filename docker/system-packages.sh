@@ -4,10 +4,10 @@
 set -euo pipefail
 
 # build: a C++ compiler for libtorch's binding, OpenSSL's headers for the Socket.IO client of `sts dub`
-# run: espeak-ng's library for phonemes, Apertium for pairs over Portuguese, OpenMP for libtorch
+# run: espeak-ng's library for phonemes, Apertium for pairs over Portuguese, OpenMP for libtorch, FFmpeg for films
 packages=(
   g++ make pkg-config libssl-dev curl ca-certificates
-  libgomp1 libespeak-ng1 espeak-ng-data apertium apertium-es-pt
+  libgomp1 libespeak-ng1 espeak-ng-data apertium apertium-es-pt ffmpeg
   python3 python3-pip python3-venv
 )
 # tests: a browser for the operators' page, a wall clock that jumps, Prometheus and its promtool

@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod eval;
 pub mod gateway;
 pub mod logging;
+pub mod media;
 pub mod ops;
 pub mod service;
 pub mod traces;

@@ -1,51 +1,63 @@
-//! The course of a dub: connect, send with a bounded number in flight, take results in order, put them together.
+//! `sts dub`: a recording or a film in, the same in other languages out.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use serde_json::json;
+use sts_protocol::VoiceProfiles;
+use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connection, Received};
+use super::course::{Course, Piece};
 use super::cut::cut;
+use super::own_service::{OwnService, wait_until_ready};
+use super::programme::{self, Dub};
 use super::recording::Recording;
-use super::report::{FragmentReport, Report};
-use crate::config::{Config, SettingFlags};
-use crate::{logging, service};
-
-/// How long the service may be silent while something is owed.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::report::Report;
+use crate::config::SettingFlags;
+use crate::media::bed::BedMode;
+use crate::media::container::Container;
 
 /// `sts dub`.
 #[derive(clap::Args, Debug)]
 pub struct DubArgs {
-    /// The recording, a WAV file
+    /// The recording or film: a WAV file, or whatever FFmpeg reads
     pub input: PathBuf,
-    /// Language of the dub (ISO 639-1)
-    #[arg(long)]
-    pub to: String,
+    /// Languages of the dubs (ISO 639-1), separated by commas; the first plays by itself
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub to: Vec<String>,
     /// Language of the recording (ISO 639-1)
     #[arg(long, default_value = "en")]
     pub from: String,
-    /// Voice profile, by its name in voices.json; default: the first that speaks the language
+    /// Voice profiles, by their names in voices.json, one a language; default: the first that speaks it
+    #[arg(long, value_delimiter = ',')]
+    pub voice: Vec<String>,
+    /// Where to write the dub; its ending says how; default: beside the input, as talk.dubbed.mp4
     #[arg(long)]
-    pub voice: Option<String>,
-    /// Where to write the dub
+    pub out: Option<PathBuf>,
+    /// What becomes of the original under the dub; default: duck in a film; without it, in a recording, the dub alone as it comes
+    #[arg(long, value_enum)]
+    pub bed: Option<BedMode>,
+    /// The original's gain while the dub speaks, dB
+    #[arg(long, default_value_t = -15.0, allow_negative_numbers = true)]
+    pub duck_db: f64,
+    /// How soon the original is ducked, ms
+    #[arg(long, default_value_t = 80.0)]
+    pub attack_ms: f64,
+    /// How soon it is back, ms
+    #[arg(long, default_value_t = 400.0)]
+    pub release_ms: f64,
+    /// Write subtitles beside the output, SRT and WebVTT in each language, also where it is no film
     #[arg(long)]
-    pub out: PathBuf,
+    pub subtitles: bool,
     /// The service, as http://HOST:PORT; default: start one on a free port
     #[arg(long)]
     pub url: Option<String>,
     /// Token to show to the service
     #[arg(long, env = "STS_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
-    /// Write figures and texts of every fragment here, as JSON
+    /// Write figures and texts of every fragment here, as JSON; of several languages, an object of reports by language
     #[arg(long)]
     pub report: Option<PathBuf>,
     /// Longest fragment, ms
@@ -54,9 +66,12 @@ pub struct DubArgs {
     /// Shortest fragment, ms: cuts are made at the quietest moment between the two; equal to the longest: blindly
     #[arg(long, default_value_t = 4_500)]
     pub shortest_ms: usize,
-    /// Fragments in flight; 1 shows the latency of each alone
+    /// Fragments in flight, at most as many as the service allows; 1 shows the latency of each alone
     #[arg(long, default_value_t = 2)]
     pub in_flight: usize,
+    /// How often a fragment is tried again that failed or was refused and may come right
+    #[arg(long, default_value_t = 2)]
+    pub retries: usize,
     /// Names and terms of the programme, separated by commas
     #[arg(long, value_delimiter = ',')]
     pub hints: Vec<String>,
@@ -65,20 +80,73 @@ pub struct DubArgs {
     pub settings: SettingFlags,
 }
 
+impl DubArgs {
+    /// Where the dub goes.
+    pub(super) fn output(&self) -> PathBuf {
+        let ending = self.input.extension().unwrap_or("wav".as_ref());
+        self.out.clone().unwrap_or_else(|| {
+            let mut name = self.input.file_stem().unwrap_or("dub".as_ref()).to_owned();
+            name.push(".dubbed.");
+            name.push(ending);
+            self.input.with_file_name(name)
+        })
+    }
+
+    fn check(&self, output: &Path) -> anyhow::Result<()> {
+        if self.in_flight == 0 || self.chunk_ms == 0 {
+            bail!("--in-flight and --chunk-ms must be at least 1");
+        }
+        for (name, value) in [("--attack-ms", self.attack_ms), ("--release-ms", self.release_ms)] {
+            if !(0.0..=60_000.0).contains(&value) {
+                bail!("{name} {value}: 0 to 60000");
+            }
+        }
+        if !(-90.0..=0.0).contains(&self.duck_db) {
+            bail!("--duck-db {}: -90 to 0", self.duck_db);
+        }
+        let mut languages = self.to.clone();
+        languages.sort();
+        languages.dedup();
+        if languages.len() < self.to.len() {
+            bail!("--to {}: a language is there twice", self.to.join(","));
+        }
+        if !Container::of(output)?.holds_video && self.to.len() > 1 {
+            bail!("{} has room for one language; --to {} wants several", output.display(), self.to.join(","));
+        }
+        if std::fs::canonicalize(output)
+            .is_ok_and(|there| std::fs::canonicalize(&self.input).is_ok_and(|input| input == there))
+        {
+            bail!("{} is the input itself", output.display());
+        }
+        Ok(())
+    }
+
+    /// A voice for each language.
+    fn voices(&self) -> anyhow::Result<Vec<String>> {
+        let known = VoiceProfiles::parse(crate::config::DEFAULT_VOICES).map_err(anyhow::Error::msg)?;
+        if !self.voice.is_empty() && self.voice.len() != self.to.len() {
+            bail!("--voice names {} voices for {} languages", self.voice.len(), self.to.len());
+        }
+        let usual = |language: &String| known.for_language(language).map(|(name, _)| name.to_owned()).next();
+        if !self.voice.is_empty() {
+            return Ok(self.voice.clone());
+        }
+        self.to
+            .iter()
+            .map(|language| usual(language).ok_or_else(|| anyhow!("no voice speaks '{language}'; name one by --voice")))
+            .collect()
+    }
+}
+
 /// Dubs a recording.
 ///
 /// # Errors
 /// What went wrong, for a person.
-pub fn run(mut args: DubArgs) -> anyhow::Result<()> {
-    let recording = Recording::read(&args.input)?;
-    if args.in_flight == 0 || args.chunk_ms == 0 {
-        bail!("--in-flight and --chunk-ms must be at least 1");
-    }
-    let voices = sts_protocol::VoiceProfiles::parse(crate::config::DEFAULT_VOICES).map_err(anyhow::Error::msg)?;
-    if args.voice.is_none() {
-        args.voice = voices.for_language(&args.to).map(|(name, _)| name.to_owned()).next();
-    }
-    let voice = args.voice.clone().ok_or_else(|| anyhow!("no voice speaks '{}'; name one by --voice", args.to))?;
+pub fn run(args: DubArgs) -> anyhow::Result<()> {
+    let (output, voices) = (args.output(), args.voices()?);
+    args.check(&output)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let recording = runtime.block_on(programme::read(&args.input, &output))?;
     let own_service = match &args.url {
         Some(_) => None,
         None => Some(OwnService::start(&args.settings)?),
@@ -88,237 +156,76 @@ pub fn run(mut args: DubArgs) -> anyhow::Result<()> {
         (None, Some(service)) => format!("http://{}", service.address),
         (None, None) => bail!("no service"),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let outcome = runtime.block_on(async {
         wait_until_ready(&url, own_service.is_some()).await?;
-        Dub::new(&args, &recording, voice).run(&url).await
+        let interruption = CancellationToken::new();
+        let interrupted = interruption.clone();
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                interrupted.cancel();
+            }
+        });
+        let dubs = dub(&args, &recording, &voices, &url, &interruption).await?;
+        programme::write(&args, &recording, &dubs, &output).await?;
+        anyhow::Ok((dubs, interruption.is_cancelled()))
     });
     runtime.shutdown_background();
     drop(own_service);
-    let (dubbed, report) = outcome?;
-    dubbed.write(&args.out)?;
+    let (dubs, is_interrupted) = outcome?;
     if let Some(path) = &args.report {
-        std::fs::write(path, serde_json::to_string_pretty(&report)?).with_context(|| path.display().to_string())?;
+        std::fs::write(path, report_json(&dubs)?).with_context(|| path.display().to_string())?;
     }
-    println!("{}", report.table());
-    println!("{}", args.out.display());
+    for dub in &dubs {
+        if dubs.len() > 1 {
+            println!("{}:", dub.language);
+        }
+        println!("{}", dub.report.table());
+    }
+    println!("{}", output.display());
+    if is_interrupted {
+        let done = |dub: &Dub| format!("{} of {} in '{}'", dub.report.fragments.len(), dub.pieces.len(), dub.language);
+        let done: Vec<String> = dubs.iter().map(done).collect();
+        bail!("interrupted: fragments dubbed: {}; the original stands where there is no dub", done.join(", "));
+    }
     Ok(())
 }
 
-/// A service of this process's own, on a free port.
-struct OwnService {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<anyhow::Result<()>>>,
+fn report_json(dubs: &[Dub]) -> anyhow::Result<String> {
+    Ok(match dubs {
+        [only] => serde_json::to_string_pretty(&only.report)?,
+        several => {
+            let by_language = several.iter().map(|dub| (dub.language.clone(), json!(dub.report)));
+            serde_json::to_string_pretty(&by_language.collect::<serde_json::Map<_, _>>())?
+        }
+    })
 }
 
-impl OwnService {
-    fn start(flags: &SettingFlags) -> anyhow::Result<Self> {
-        let environment = |name: &str| match name {
-            "PORT" | "OPS_PORT" => Some("0".to_owned()),
-            // Nobody else is to reach it: it needs no secrets, and nothing that goes with them.
-            "HOST"
-            | "OPS_HOST"
-            | "WORKER_TOKENS"
-            | "WORKER_TOKENS_FILE"
-            | "OPS_TOKENS"
-            | "OPS_TOKENS_FILE"
-            | "TLS_CERTIFICATE_PATH"
-            | "TLS_KEY_PATH" => None,
-            // Whoever dubs a file wants to see the dub; LOG_LEVEL=info brings the log back.
-            "LOG_LEVEL" => Some(std::env::var(name).unwrap_or_else(|_| "error".to_owned())),
-            name => std::env::var(name).ok(),
-        };
-        let config = Config::load(flags, environment, None).map_err(|problems| anyhow!(problems.0.join("\n")))?;
-        let engines = service::Engines::real(&config).map_err(anyhow::Error::msg)?;
-        let (log, guard) = logging::start(&config.log_level).map_err(anyhow::Error::msg)?;
-        let (listening, address) = oneshot::channel();
-        let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::Builder::new().name("service".into()).spawn(move || {
-            let _guard = guard;
-            service::serve(config, engines, log, listening, Some(stopped))
-        })?;
-        match address.blocking_recv() {
-            Ok(listening) => Ok(Self { address: listening.workers, stop: Some(stop), thread: Some(thread) }),
-            Err(_) => Err(match thread.join() {
-                Ok(Err(error)) => error,
-                _ => anyhow!("the service did not start"),
-            }),
-        }
+/// Dubs into one language after the other. All streams are opened first, so that a pair that cannot be had is told before
+/// any work is done.
+async fn dub(
+    args: &DubArgs,
+    recording: &Recording,
+    voices: &[String],
+    url: &str,
+    interruption: &CancellationToken,
+) -> anyhow::Result<Vec<Dub>> {
+    let mono = recording.spec.decode_mono(&recording.pcm);
+    let stretches = cut(&mono, recording.spec.sample_rate_hz, args.shortest_ms, args.chunk_ms);
+    let mut courses = Vec::new();
+    for (language, voice) in args.to.iter().zip(voices) {
+        courses.push((language, Course::open(args, recording, &stretches, language, voice, url).await?));
     }
-}
-
-impl Drop for OwnService {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            // Its outcome does not matter any more: the dub is there or its error is on the way.
-            let _ = thread.join();
-        }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} fragments  {elapsed} (about {eta} left)  {msg}")?;
+    let bar = ProgressBar::new((stretches.len() * courses.len()) as u64).with_style(style);
+    let mut dubs = Vec::new();
+    for (language, course) in courses {
+        bar.set_message(language.clone());
+        let (started, engines) = (Instant::now(), course.engines.clone());
+        let pieces: Vec<Piece> = course.run(&bar, interruption).await?;
+        let fragments = pieces.iter().filter_map(|piece| piece.report.clone()).collect();
+        let report = Report::new(fragments, started.elapsed().as_secs_f64() * 1000.0, engines);
+        dubs.push(Dub { language: language.clone(), pieces, report });
     }
-}
-
-/// Waits for `/health/ready`, for as long as a service that is loading its models may take.
-async fn wait_until_ready(url: &str, own: bool) -> anyhow::Result<()> {
-    let limit = Duration::from_secs(if own { 120 } else { 30 });
-    let spinner = ProgressBar::new_spinner().with_message("waiting for the service");
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    let deadline = Instant::now() + limit;
-    loop {
-        let reason = match super::connection::health(url).await {
-            Ok(None) => break,
-            Ok(Some(reason)) => reason,
-            Err(error) => format!("{error:#}"),
-        };
-        if Instant::now() > deadline {
-            bail!("{url} is not ready after {} s: {reason}", limit.as_secs());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    spinner.finish_and_clear();
-    Ok(())
-}
-
-/// A fragment that was sent.
-struct Sent {
-    frames: std::ops::Range<usize>,
-    at: Instant,
-    ack_ms: Option<f64>,
-}
-
-struct Dub<'a> {
-    args: &'a DubArgs,
-    recording: &'a Recording,
-    voice: String,
-    stream_id: String,
-    sent: Vec<Sent>,
-    fragments: Vec<FragmentReport>,
-    dubbed: Vec<u8>,
-}
-
-impl<'a> Dub<'a> {
-    fn new(args: &'a DubArgs, recording: &'a Recording, voice: String) -> Self {
-        let stream_id = format!("dub-{}", uuid::Uuid::new_v4());
-        Self { args, recording, voice, stream_id, sent: Vec::new(), fragments: Vec::new(), dubbed: Vec::new() }
-    }
-
-    async fn run(mut self, url: &str) -> anyhow::Result<(Recording, Report)> {
-        let mut connection = Connection::open(url, &self.stream_id, "sts-dub", self.args.token.as_deref()).await?;
-        let engines = self.init(&mut connection).await?;
-        let mono = self.recording.spec.decode_mono(&self.recording.pcm);
-        let stretches = cut(&mono, self.recording.spec.sample_rate_hz, self.args.shortest_ms, self.args.chunk_ms);
-        let style =
-            ProgressStyle::with_template("{bar:40} {pos}/{len} fragments  {elapsed} (about {eta} left)  {msg}")?;
-        let bar = ProgressBar::new(stretches.len() as u64).with_style(style);
-        let started = Instant::now();
-        let total = stretches.len();
-        let mut waiting = stretches.into_iter();
-        while self.fragments.len() < total {
-            while self.sent.len() - self.fragments.len() < self.args.in_flight {
-                let Some(frames) = waiting.next() else { break };
-                self.send(&connection, frames).await?;
-            }
-            let received = connection.next(PATIENCE).await?;
-            self.take(received)?;
-            bar.set_position(self.fragments.len() as u64);
-        }
-        let elapsed_ms = started.elapsed().as_secs_f64() * 1000.0;
-        bar.finish_and_clear();
-        connection.send("stream:end", json!({})).await?;
-        while connection.next(PATIENCE).await?.event != "stream:complete" {}
-        connection.close().await;
-        let dubbed = Recording { spec: self.recording.spec, pcm: self.dubbed };
-        Ok((dubbed, Report::new(self.fragments, elapsed_ms, engines)))
-    }
-
-    async fn init(&self, connection: &mut Connection) -> anyhow::Result<Value> {
-        let spec = self.recording.spec;
-        let init = json!({
-            "source_language": self.args.from, "target_language": self.args.to, "voice_profile": self.voice,
-            "chunk_duration_ms": self.args.chunk_ms, "sample_rate_hz": spec.sample_rate_hz, "channels": spec.channels,
-            "format": spec.format, "first_sequence_number": 0, "domain_hints": self.args.hints,
-        });
-        connection.send("stream:init", init).await?;
-        let answer = connection.next(PATIENCE).await?;
-        match answer.event.as_str() {
-            "stream:ready" => Ok(answer.data["engines"].clone()),
-            _ => bail!("the service did not open the stream: {}", answer.data),
-        }
-    }
-
-    async fn send(&mut self, connection: &Connection, frames: std::ops::Range<usize>) -> anyhow::Result<()> {
-        let spec = self.recording.spec;
-        let number = self.sent.len();
-        let width = spec.bytes_per_frame();
-        let audio = BASE64.encode(&self.recording.pcm[frames.start * width..frames.end * width]);
-        let data = json!({
-            "fragment_id": format!("{}-{number}", self.stream_id), "stream_id": self.stream_id,
-            "sequence_number": number, "timestamp": spec.duration_ms(frames.start), "audio": audio,
-            "sample_rate": spec.sample_rate_hz, "channels": spec.channels, "format": spec.format,
-            "duration_ms": spec.duration_ms(frames.len()),
-        });
-        let at = Instant::now();
-        connection.send("fragment:data", data).await?;
-        self.sent.push(Sent { frames, at, ack_ms: None });
-        Ok(())
-    }
-
-    fn take(&mut self, received: Received) -> anyhow::Result<()> {
-        let Received { event, data, at } = received;
-        match event.as_str() {
-            "fragment:ack" => {
-                let number =
-                    data["fragment_id"].as_str().and_then(|id| id.rsplit('-').next()).and_then(|n| n.parse().ok());
-                if let Some(sent) = number.and_then(|number: usize| self.sent.get_mut(number)) {
-                    sent.ack_ms.get_or_insert(at.duration_since(sent.at).as_secs_f64() * 1000.0);
-                }
-                Ok(())
-            }
-            "fragment:processed" => self.take_result(&data, at),
-            "error" => bail!("the service answered {}: {}", data["code"], data["message"]),
-            "disconnected" | "connection_error" => bail!("the connection broke: {event} {data}"),
-            _ => Ok(()),
-        }
-    }
-
-    fn take_result(&mut self, data: &Value, at: Instant) -> anyhow::Result<()> {
-        let number = self.fragments.len();
-        let sent = self.sent.get(number).ok_or_else(|| anyhow!("a result came for a fragment that was not sent"))?;
-        if data["sequence_number"] != json!(number) {
-            bail!("result {} came where {number} was due", data["sequence_number"]);
-        }
-        let spec = self.recording.spec;
-        let width = spec.bytes_per_frame();
-        let original = &self.recording.pcm[sent.frames.start * width..sent.frames.end * width];
-        // Where there is no dub the original stands in, so that what follows keeps its time.
-        let pcm = match data["dubbed_audio"].as_str() {
-            Some(audio) => BASE64.decode(audio).context("dubbed_audio")?,
-            None => original.to_vec(),
-        };
-        let text = |field: &str| data[field].as_str().unwrap_or_default().to_owned();
-        let stage_timings: BTreeMap<String, f64> = data["stage_timings"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter_map(|(k, v)| Some((k.clone(), v.as_f64()?)))
-            .collect();
-        let error = data["error"].as_object();
-        self.fragments.push(FragmentReport {
-            sequence_number: number as u64,
-            status: text("status"),
-            transcript: text("transcript"),
-            translated_text: text("translated_text"),
-            original_duration_ms: spec.duration_ms(sent.frames.len()),
-            dubbed_duration_ms: spec.duration_ms(pcm.len() / width),
-            speed_ratio: data["metadata"]["speed_ratio"].as_f64(),
-            ack_ms: sent.ack_ms.unwrap_or(f64::NAN),
-            latency_ms: at.duration_since(sent.at).as_secs_f64() * 1000.0,
-            stage_timings,
-            error: error.map(|error| format!("{} {}", error["code"].as_str().unwrap_or_default(), error["message"])),
-        });
-        self.dubbed.extend_from_slice(&pcm);
-        Ok(())
-    }
+    bar.finish_and_clear();
+    Ok(dubs)
 }

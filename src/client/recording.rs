@@ -45,6 +45,12 @@ impl Recording {
         Ok(Self { spec, pcm: samples.iter().flat_map(|sample| sample.to_le_bytes()).collect() })
     }
 
+    /// The bytes of a stretch of frames.
+    pub fn bytes(&self, frames: &std::ops::Range<usize>) -> &[u8] {
+        let width = self.spec.bytes_per_frame();
+        &self.pcm[frames.start * width..frames.end * width]
+    }
+
     /// Writes a WAV file of 16-bit samples.
     ///
     /// # Errors

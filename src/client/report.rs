@@ -22,6 +22,8 @@ pub struct FragmentReport {
     pub dubbed_duration_ms: f64,
     /// Speaking rate, when something was spoken.
     pub speed_ratio: Option<f64>,
+    /// How often it was tried.
+    pub attempts: usize,
     /// From sending to acknowledgement, ms.
     pub ack_ms: f64,
     /// From sending to result, ms.

@@ -239,7 +239,7 @@ impl Translator for Repertoire {
     }
 
     fn supports(&self, source: &str, target: &str) -> bool {
-        (source, target) == ("en", "es")
+        source == "en" && ["es", "pt"].contains(&target)
     }
 
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
@@ -255,7 +255,7 @@ impl Synthesizer for Repertoire {
     }
 
     fn voices(&self) -> Vec<String> {
-        vec!["em_alex".into(), "ef_dora".into()]
+        ["em_alex", "ef_dora", "pm_alex", "pf_dora"].map(String::from).into()
     }
 
     fn synthesize(&mut self, _: &[SynthesizeRequest]) -> Vec<Result<Speech, EngineError>> {
