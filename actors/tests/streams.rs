@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use bench::{Line, PATIENCE, fragment, wait_until, with_stream};
 use sts_actors::events::LifecycleEvent;
-use sts_actors::stream::{Attach, Close, Detach, End, Offer, Pause, Resume, StreamSettings, Tell, no_such_session};
+use sts_actors::stream::{
+    Attach, Close, Detach, Drain, End, ObserveStream, Offer, Pause, Resume, StreamSettings, StreamState, Tell,
+    no_such_session,
+};
 use sts_protocol::{ErrorCode, Refusal, ServiceMessage};
 
 const SOON: Duration = Duration::from_millis(200);
@@ -73,6 +76,50 @@ fn every_event_has_its_answer_in_every_state() {
         assert_eq!(line.result().sequence_number, 1);
         assert_eq!(line.complete().total_fragments, 2);
         assert!(line.closed().is_empty(), "complete comes once, and last");
+        assert_eq!(bench.wait_until_gone(), "ended");
+    });
+}
+
+#[test]
+fn whoever_looks_sees_where_a_stream_is_what_it_did_and_what_went_wrong() {
+    // No room for `stream:ready` yet.
+    let (line, outlet) = Line::with_room(1, 0);
+    let settings = StreamSettings { close_delay: SOON, ..StreamSettings::default() };
+    with_stream(settings, outlet, move |bench| {
+        let state = || bench.ask(ObserveStream).state;
+        assert_eq!(state(), StreamState::Initializing);
+        line.make_room(usize::MAX);
+        line.ready();
+        wait_until("it is active", || state() == StreamState::Active);
+
+        bench.stream.do_send(Pause);
+        assert_eq!(bench.accept(0), Err(ErrorCode::StreamPaused));
+        assert_eq!(state(), StreamState::Paused);
+        bench.stream.do_send(Resume);
+        assert_eq!(bench.accept(0), Ok(()));
+        line.result();
+        wait_until("nothing is in flight", || bench.ask(ObserveStream).in_flight == 0);
+        let seen = bench.ask(ObserveStream);
+        let of = (seen.stream_id.as_str(), seen.worker_id.as_str(), seen.voice_profile.as_str());
+        assert_eq!((of, seen.attached, seen.unsent), (("s", "w", "v"), true, 0));
+        assert_eq!((seen.source_language.as_str(), seen.target_language.as_str()), ("en", "es"));
+        assert_eq!((seen.fragments.received, seen.fragments.success, seen.fragments.failed), (1, 1, 0));
+        assert_eq!(seen.processing_ms.recent.len(), 1);
+        assert!(seen.stage_ms.asr.is_some() && seen.stage_ms.translation.is_some() && seen.stage_ms.tts.is_some());
+        let error = seen.last_error.expect("a fragment was refused");
+        assert_eq!((error.code, error.stage), (ErrorCode::StreamPaused, None));
+        assert!(error.ms_ago >= 0.0 && error.ms_ago <= seen.opened_ms_ago && !error.message.is_empty());
+
+        bench.gate.shut();
+        assert_eq!(bench.accept(1), Ok(()));
+        bench.stream.do_send(Detach { connection: line.number, farewell: false });
+        assert_eq!((state(), bench.ask(ObserveStream).attached), (StreamState::Detached, false));
+        let (again, outlet) = Line::open(2);
+        bench.ask(Attach::new(2, outlet, Some(0)));
+        assert_eq!(bench.ask(Drain).map(|drained| drained.in_flight).map_err(|error| error.code), Ok(1));
+        assert_eq!((state(), bench.ask(ObserveStream).in_flight), (StreamState::Ending, 1));
+        bench.gate.open();
+        assert_eq!(again.complete().total_fragments, 2);
         assert_eq!(bench.wait_until_gone(), "ended");
     });
 }

@@ -291,6 +291,7 @@ pub struct Bench {
     pub gate: Arc<Gate>,
     pub events: mpsc::Receiver<LifecycleEvent>,
     gone: mpsc::Receiver<()>,
+    runtime: tokio::runtime::Handle,
 }
 
 /// Runs `test` beside an actix system in which a stream has been opened over `outlet`.
@@ -311,7 +312,8 @@ pub fn with_stream(settings: StreamSettings, outlet: Box<dyn Outlet>, test: impl
         let stream = registry.start_on(&arbiter.handle(), listing, move |registration| {
             StreamActor::new(7, session(settings), stages, bus, (1, outlet), on_gone, registration)
         });
-        let bench = Bench { stream, arbiter, gate, events, gone };
+        let runtime = tokio::runtime::Handle::current();
+        let bench = Bench { stream, arbiter, gate, events, gone, runtime };
         tokio::task::spawn_blocking(move || test(bench)).await.expect("the test passes");
     });
 }
@@ -351,6 +353,16 @@ impl Bench {
         });
         self.stream.do_send(Offer { fragment: fragment(number), on_reply });
         receiver
+    }
+
+    /// Sends a message and waits for what comes of it.
+    pub fn ask<M>(&self, message: M) -> M::Result
+    where
+        M: actix::Message + Send + 'static,
+        M::Result: Send,
+        StreamActor: Handler<M>,
+    {
+        self.runtime.block_on(self.stream.send(message)).expect("the stream lives")
     }
 
     /// Offers a fragment and waits for the answer.
