@@ -21,4 +21,5 @@ mod programme;
 mod recording;
 mod report;
 
+pub use cut::cut;
 pub use dub::{DubArgs, run};

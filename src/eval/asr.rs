@@ -16,6 +16,7 @@ use super::metrics::wer::WordErrors;
 use super::report;
 use super::speech_file::Recording;
 use super::speech_manifest::{SpokenClip, read_manifest};
+use crate::client::cut;
 
 /// What to recognise, and how.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,6 +27,9 @@ pub struct AsrArgs {
     /// Cut each recording every so many milliseconds, as a live stream is cut, instead of giving it whole
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..))]
     pub cut_ms: Option<u32>,
+    /// Cut at the quietest moment between this and --cut-ms, as `sts dub` does, instead of blindly
+    #[arg(long, value_name = "MS", requires = "cut_ms", value_parser = clap::value_parser!(u32).range(100..))]
+    pub shortest_ms: Option<u32>,
     /// Give each piece the text of the piece before it as context
     #[arg(long)]
     pub carry_text: bool,
@@ -47,6 +51,8 @@ pub struct AsrReport {
     pub engine: EngineInfo,
     /// Length of the pieces, ms; none when recordings were given whole.
     pub cut_ms: Option<u32>,
+    /// Least length of the pieces, ms, where they were cut at quiet moments.
+    pub shortest_ms: Option<u32>,
     /// Whether pieces were given the text before them.
     pub carry_text: bool,
     /// One row for each language and group, in the order of their names.
@@ -119,8 +125,8 @@ pub struct Heard {
 /// How a recording is given to the recogniser.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cutting {
-    /// Length of a piece in samples; none for the whole recording at once.
-    pub piece_samples: Option<usize>,
+    /// Least and greatest length of a piece, ms; none for the whole recording at once.
+    pub lengths_ms: Option<(usize, usize)>,
     /// Whether a piece is given the text of the piece before it.
     pub carry_text: bool,
 }
@@ -130,9 +136,14 @@ pub fn hear(recognizer: &mut dyn Recognizer, samples: &[f32], language: &str, cu
     let mut heard = Heard::default();
     let mut previous_text = String::new();
     let mut texts = Vec::new();
-    for piece in samples.chunks(cutting.piece_samples.unwrap_or(samples.len()).max(1)) {
+    let whole = 0..samples.len();
+    let pieces = match cutting.lengths_ms {
+        Some((shortest, longest)) => cut(samples, RECOGNIZER_RATE_HZ, shortest, longest),
+        None => vec![whole],
+    };
+    for piece in pieces {
         let request = RecognizeRequest {
-            samples: Arc::from(piece),
+            samples: Arc::from(&samples[piece]),
             language: language.to_owned(),
             previous_text: previous_text.clone(),
             hints: Vec::new(),
@@ -173,8 +184,8 @@ pub fn evaluate(
         let (name, code) = (recognizer.info().name, &clip.lang);
         ensure!(recognizer.supports(code), "{name} does not know '{code}'; choose others with --language");
     }
-    let piece_samples = args.cut_ms.map(|ms| ms as usize * RECOGNIZER_RATE_HZ as usize / 1000);
-    let cutting = Cutting { piece_samples, carry_text: args.carry_text };
+    let lengths_ms = args.cut_ms.map(|longest| (args.shortest_ms.unwrap_or(longest) as usize, longest as usize));
+    let cutting = Cutting { lengths_ms, carry_text: args.carry_text };
     let mut tallies = BTreeMap::<(String, String), Tally>::new();
     let mut total = Tally::default();
     let mut measured = Vec::with_capacity(clips.len());
@@ -197,6 +208,7 @@ pub fn evaluate(
     Ok(AsrReport {
         engine: recognizer.info(),
         cut_ms: args.cut_ms,
+        shortest_ms: args.shortest_ms,
         carry_text: args.carry_text,
         groups,
         total: total.row("", "all".to_owned(), "all".to_owned()),
@@ -287,7 +299,13 @@ impl Tally {
 impl std::fmt::Display for AsrReport {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let EngineInfo { name, device, precision } = &self.engine;
-        let cut = self.cut_ms.map_or_else(|| "whole recordings".to_owned(), |ms| format!("cut every {ms} ms"));
+        let cut = match (self.shortest_ms, self.cut_ms) {
+            (_, None) => "whole recordings".to_owned(),
+            (None, Some(ms)) => format!("cut every {ms} ms"),
+            (Some(shortest), Some(longest)) => {
+                format!("cut at the quietest moment between {shortest} and {longest} ms")
+            }
+        };
         let carried = if self.carry_text { ", text carried over" } else { "" };
         writeln!(formatter, "{name} on {device} in {precision}, {cut}{carried}")?;
         let header = [

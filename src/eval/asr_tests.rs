@@ -81,6 +81,19 @@ fn blind_cuts_cover_the_recording_and_their_texts_are_joined() {
 }
 
 #[test]
+fn quiet_cuts_lie_between_their_bounds_and_cover_the_recording() {
+    let (_folder, manifest) = corpus();
+    let mut recognizer = ScriptedRecognizer::new([Ok("a"), Ok("b"), Ok("c"), Ok("d"), Ok("e")]);
+    let args = parse(&["--manifest", &manifest, "--cut-ms", "1000", "--shortest-ms", "500", "--limit", "1"]);
+    let report = evaluate(&args, &mut recognizer, &normalizers()).expect("it can run");
+    let lengths: Vec<_> = recognizer.heard.iter().map(|request| request.samples.len()).collect();
+    let (last, before) = lengths.split_last().expect("pieces");
+    assert!(before.iter().all(|length| (8_000..=16_000).contains(length)) && *last <= 16_000, "{lengths:?}");
+    assert_eq!(lengths.iter().sum::<usize>(), 40_000);
+    assert!(report.to_string().contains("between 500 and 1000 ms"), "{report}");
+}
+
+#[test]
 fn failures_count_as_silence_and_are_reported() {
     let (_folder, manifest) = corpus();
     let failure = Err(EngineError::Unavailable("gone".to_owned()));

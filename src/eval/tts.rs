@@ -243,8 +243,8 @@ fn listen(
     language: &str,
 ) -> anyhow::Result<()> {
     let samples = resample(&speech.samples, speech.sample_rate_hz, RECOGNIZER_RATE_HZ);
-    let piece_samples = Some(LONGEST_PIECE_S * RECOGNIZER_RATE_HZ as usize);
-    let heard = hear(recognizer, &samples, language, Cutting { piece_samples, carry_text: false });
+    let lengths_ms = Some((LONGEST_PIECE_S * 1_000, LONGEST_PIECE_S * 1_000));
+    let heard = hear(recognizer, &samples, language, Cutting { lengths_ms, carry_text: false });
     let reference = normalizers.normalize(language, &line.text);
     line.errors = Some(WordErrors::between(&reference, &normalizers.normalize(language, &heard.text)));
     line.hypothesis = heard.text;
