@@ -275,6 +275,13 @@ fn what_cannot_be_done_is_told_before_any_work() {
     let silent = film.beside("silent.mp4");
     succeed(Command::new("ffmpeg").args(["-nostdin", "-v", "error", "-i"]).arg(&film.path).arg("-an").arg(&silent));
     let missing = film.beside("missing.mp4");
+    // A playlist that would have FFmpeg ask somebody on the network.
+    let asked = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    asked.set_nonblocking(true).expect("it can be");
+    let entry = format!("http://{}/a.ts", asked.local_addr().expect("it has one"));
+    let playlist = film.beside("playlist.m3u8");
+    std::fs::write(&playlist, format!("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{entry}\n#EXT-X-ENDLIST\n"))
+        .expect("writable");
     for (input, arguments, told) in [
         (&film.path, &["--to", "es,fr"][..], "'fr'"),
         (&film.path, &["--to", "es,es"], "es,es: a language is there twice"),
@@ -286,6 +293,7 @@ fn what_cannot_be_done_is_told_before_any_work() {
         (&text, &["--to", "es"], "text.mp4: ffprobe failed"),
         (&silent, &["--to", "es"], "no audio in it"),
         (&missing, &["--to", "es"], "No such file"),
+        (&playlist, &["--to", "es", "--out", "film.mp4"], "playlist.m3u8: ffprobe failed"),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sts"));
         command.arg("dub").arg(input).args(["--url", &service.url()]).args(arguments).current_dir(film.folder.path());
@@ -295,5 +303,6 @@ fn what_cannot_be_done_is_told_before_any_work() {
     }
     let left: Vec<_> =
         std::fs::read_dir(film.folder.path()).expect("it is there").flatten().map(|entry| entry.file_name()).collect();
-    assert_eq!(left.len(), 3, "nothing was written: {left:?}");
+    assert_eq!(left.len(), 4, "nothing was written: {left:?}");
+    assert!(asked.accept().is_err(), "nobody was asked");
 }

@@ -133,15 +133,14 @@ fn arguments(
     }
     maps.extend((0..subtitles.len()).map(|track| format!("{}:s", 1 + dubs.len() + track)));
 
-    add(&["-i"]);
-    arguments.push(ffmpeg::local(original.file));
+    arguments.extend(ffmpeg::input(original.file));
     for dub in dubs {
-        arguments.extend(["-f", "s16le", "-ar", &rate, "-ac", &channels, "-i"].map(OsString::from));
-        arguments.push(ffmpeg::local(&dub.pcm));
+        arguments.extend(["-f", "s16le", "-ar", &rate, "-ac", &channels].map(OsString::from));
+        arguments.extend(ffmpeg::input(&dub.pcm));
     }
     for track in subtitles {
-        arguments.extend(["-f", "srt", "-i"].map(OsString::from));
-        arguments.push(ffmpeg::local(&track.srt));
+        arguments.extend(["-f", "srt"].map(OsString::from));
+        arguments.extend(ffmpeg::input(&track.srt));
     }
     let mut add = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
     for map in &maps {

@@ -17,6 +17,11 @@ pub(super) fn local(path: &Path) -> OsString {
     url
 }
 
+/// A file as an input. What it may name in turn (a playlist's entries, a reference's target) is on no network.
+pub(super) fn input(path: &Path) -> [OsString; 4] {
+    ["-protocol_whitelist".into(), "file".into(), "-i".into(), local(path)]
+}
+
 /// Runs one of FFmpeg's programs to its end, and gives what it wrote to its standard output.
 ///
 /// It is killed when the future is dropped, and a Ctrl-C meant for this process does not reach it.

@@ -64,8 +64,8 @@ struct Format {
 /// FFprobe is not there, or cannot read the file.
 pub async fn probe(path: &Path) -> anyhow::Result<Probe> {
     let mut arguments: Vec<OsString> =
-        ["-v", "error", "-of", "json", "-show_streams", "-show_format", "-i"].map(OsString::from).into();
-    arguments.push(ffmpeg::local(path));
+        ["-v", "error", "-of", "json", "-show_streams", "-show_format"].map(OsString::from).into();
+    arguments.extend(ffmpeg::input(path));
     let answer = ffmpeg::run("ffprobe", arguments).await.with_context(|| path.display().to_string())?;
     parse(&answer).with_context(|| format!("{}: ffprobe's answer", path.display()))
 }

@@ -19,8 +19,8 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=48_000;
 pub async fn decode(path: &Path, stream: &AudioStream) -> anyhow::Result<(AudioSpec, Vec<u8>)> {
     let sample_rate_hz = stream.sample_rate_hz.clamp(*RATES_HZ.start(), *RATES_HZ.end());
     let channels = stream.channels.clamp(1, 2);
-    let mut arguments: Vec<OsString> = ["-nostdin", "-v", "error", "-i"].map(OsString::from).into();
-    arguments.push(ffmpeg::local(path));
+    let mut arguments: Vec<OsString> = ["-nostdin", "-v", "error"].map(OsString::from).into();
+    arguments.extend(ffmpeg::input(path));
     arguments.extend(["-map", "0:a:0", "-af", "aresample=async=1:first_pts=0", "-ar"].map(OsString::from));
     arguments.extend([sample_rate_hz.to_string(), "-ac".into(), channels.to_string()].map(OsString::from));
     arguments.extend(["-f", "s16le", "pipe:1"].map(OsString::from));
