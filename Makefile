@@ -35,12 +35,13 @@ test: models test-clients ## Everything that CI runs
 	  echo "GPU checks (models/tests/gpu.rs, tests/gpu.rs): not run, this machine has no GPU"
 	fi
 
-lint: libtorch ## rustfmt, clippy with warnings as errors, schemas, AsyncAPI, OpenAPI
+lint: libtorch ## rustfmt, clippy with warnings as errors, schemas, AsyncAPI, OpenAPI, Dockerfile, unit
 	@cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo test --quiet --release --package sts-protocol --test contract -- generated_files schemas_are_valid
 	tests/contract/install.sh
 	node tests/contract/check.mjs
+	docker/lint.sh
 
 coverage: $(if $(filter gateway,$(or $(PARTS),gateway)),models test-clients) ## Lines covered by tests: protocol, stream, gateway; make coverage PARTS="protocol stream"
 	@tests/coverage.sh $(PARTS)

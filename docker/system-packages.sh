@@ -1,22 +1,25 @@
 #!/usr/bin/env bash
-# Installs the Debian or Ubuntu packages that building and running need, and with the argument `tests` those that the
-# tests need besides; without root it names the missing ones. The images run this too, so that there is one list.
+# Installs Debian or Ubuntu packages; without root it names the missing ones. The images run this too, so that there is
+# one list.
+#
+#   system-packages.sh        what building and running need
+#   system-packages.sh run    what a built program needs
+#   system-packages.sh tests  what the tests need besides
 set -euo pipefail
 
-# build: a C++ compiler for libtorch's binding, OpenSSL's headers for the Socket.IO client of `sts dub`
-# run: espeak-ng's library for phonemes, Apertium for pairs over Portuguese, OpenMP for libtorch, FFmpeg for films
-packages=(
-  g++ make pkg-config libssl-dev curl ca-certificates
-  libgomp1 libespeak-ng1 espeak-ng-data apertium apertium-es-pt ffmpeg
-  python3 python3-pip python3-venv
-)
+# The program: espeak-ng's library for phonemes, Apertium for pairs over Portuguese, FFmpeg for films, OpenMP for libtorch,
+# OpenSSL for the Socket.IO client of `sts dub`, curl for health checks.
+packages=(libgomp1 libssl3 libespeak-ng1 espeak-ng-data apertium apertium-es-pt ffmpeg curl ca-certificates)
+# To build it and to fetch weights: a C++ compiler for libtorch's binding, OpenSSL's headers, pip.
+[ "${1:-}" = run ] || packages+=(g++ make pkg-config libssl-dev python3 python3-pip python3-venv)
 # tests: a browser for the operators' page, a wall clock that jumps, Prometheus and its promtool
 [ "${1:-}" = tests ] && packages+=(chromium faketime prometheus)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' && continue
-  # Python may come from elsewhere than Debian.
+  # Python may come from elsewhere than Debian, and OpenSSL under another package's name.
   case "$package" in
+    libssl3) ldconfig -p | grep -q 'libssl\.so\.3 ' && continue ;;
     python3) command -v python3 >/dev/null && continue ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 && continue ;;
     chromium) [ -n "${CHROMIUM:-}" ] && continue ;;
@@ -25,8 +28,8 @@ for package in "${packages[@]}"; do
   esac
   missing+=("$package")
 done
-command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
-command -v npm >/dev/null || { echo "Node.js with npm is missing: one package of voices comes by it" >&2; exit 1; }
+[ "${1:-}" = run ] || command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
+[ "${1:-}" = run ] || command -v npm >/dev/null || { echo "Node.js with npm is missing: one package of voices comes by it" >&2; exit 1; }
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ]; then

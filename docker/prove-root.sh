@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Proves, without an engine for images, what docker/Dockerfile does: makes a fresh Debian root, runs the same two scripts
+# for it, and has the program there say that all is well, serve as a user who is not root, and dub a film.
+#
+# Wants: root, debootstrap, `make models` done before. MIRROR names a Debian mirror (deb.debian.org).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$(mktemp -d) port=18790
+chmod 755 "$root" # others than root live in it
+store=$(cd "${MODELS_DIR:-models/store}" && pwd -P)
+cleanup() {
+  [ -z "${service:-}" ] || kill "$service" 2>/dev/null || true
+  wait 2>/dev/null || true
+  for mount in models proc; do mountpoint -q "$root/$mount" && umount "$root/$mount"; done
+  rm -rf --one-file-system "$root"
+}
+trap cleanup EXIT
+say() { echo "== $*"; }
+inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp "$@"; }
+
+say "a fresh Debian bookworm"
+debootstrap --variant=minbase bookworm "$root" "${MIRROR:-https://deb.debian.org/debian}" >/dev/null
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+# A mirror that is reached by a proxy or by rules of its own is reached so from inside too.
+[ -z "${APT_CONFIGURATION:-}" ] || cp "$APT_CONFIGURATION" "$root/etc/apt/apt.conf.d/"
+mount -t proc proc "$root/proc"
+mkdir "$root/models"
+mount --bind "$store" "$root/models"
+mount -o remount,bind,ro "$root/models"
+
+say "what the image installs"
+install -D docker/system-packages.sh "$root/tmp/system-packages.sh"
+inside /tmp/system-packages.sh run
+docker/install.sh "$root/opt/sts"
+inside useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sts
+du -sh --one-file-system "$root"
+
+as_user=(setpriv --reuid 10001 --regid 10001 --clear-groups)
+say "sts doctor"
+inside "${as_user[@]}" env MODELS_DIR=/models /opt/sts/bin/sts doctor
+
+say "sts serve, as a user who is not root"
+exec 3>"$root/tmp/log"
+chroot "$root" /usr/bin/env -i PATH=/usr/bin:/bin MODELS_DIR=/models PORT=$port OPS_PORT=0 "${as_user[@]}" /opt/sts/bin/sts serve 2>&3 &
+service=$! # each of these becomes the next: it is sts itself
+for _ in $(seq 1200); do
+  curl -fs "http://127.0.0.1:$port/health/ready" && break
+  kill -0 "$service" 2>/dev/null || { cat "$root/tmp/log"; exit 1; }
+  sleep 0.1
+done
+echo
+
+say "a film is dubbed there"
+install -m 644 tests/audio/lj001.wav "$root/tmp/talk.wav"
+inside ffmpeg -nostdin -v error -f lavfi -i testsrc2=size=320x180:rate=25:duration=20 -i /tmp/talk.wav -shortest /tmp/talk.mp4
+inside /opt/sts/bin/sts dub /tmp/talk.mp4 --to es --url "http://127.0.0.1:$port"
+inside ffprobe -v error -show_entries stream=codec_type,codec_name:stream_tags=language:format=duration -of compact /tmp/talk.dubbed.mp4
+
+say "SIGTERM"
+kill -TERM "$service"
+wait "$service"
+echo "exit status 0"
+service=
