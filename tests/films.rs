@@ -234,6 +234,21 @@ fn sound_stays_with_its_pictures_for_ten_minutes() {
     }
 }
 
+/// Waits until some stream's first fragment has come back.
+fn wait_for_success(service: &Service) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let streams = get(&service.operators, "/api/v1/streams").unwrap_or_default();
+        let body: Value =
+            streams.split("\r\n\r\n").nth(1).and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
+        if body.to_string().contains("\"success\":1") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the first fragment never came: {body}");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn an_interruption_leaves_a_film_that_plays() {
     let service = Service::fake(&[]);
@@ -243,17 +258,7 @@ fn an_interruption_leaves_a_film_that_plays() {
     let out = film.beside("out.mp4");
     let mut command = film.dub(&service, &["--to", "es", "--in-flight", "1", "--out"]);
     let child = command.arg(&out).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("sts starts");
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let streams = get(&service.operators, "/api/v1/streams").unwrap_or_default();
-        let body: Value =
-            streams.split("\r\n\r\n").nth(1).and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
-        if body.to_string().contains("\"success\":1") || body.to_string().contains("\"success_count\":1") {
-            break;
-        }
-        assert!(Instant::now() < deadline, "the first fragment never came: {body}");
-        std::thread::yield_now();
-    }
+    wait_for_success(&service);
     // SAFETY: a signal to a child that is not waited for yet.
     assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGINT) }, 0);
     let output = child.wait_with_output().expect("it ends");
@@ -264,6 +269,24 @@ fn an_interruption_leaves_a_film_that_plays() {
     assert!((duration - 10.0).abs() < 0.1, "{duration}");
     assert_eq!(pictures(&out).lines().count(), 1);
     assert!(!film.beside(".unfinished-out.mp4").exists());
+}
+
+#[test]
+fn a_service_that_dies_costs_what_it_had_not_done() {
+    let service = Service::fake(&[]);
+    let mut orders = vec![(1, 5)];
+    orders.extend([(10, 20_000); 4]);
+    let film = Film::with_pictures("film.mkv", &fragments(&orders), "25");
+    let out = film.beside("out.mkv");
+    let mut command = film.dub(&service, &["--to", "es", "--in-flight", "1", "--out"]);
+    let child = command.arg(&out).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("sts starts");
+    wait_for_success(&service);
+    service.signal(libc::SIGKILL);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    let told = text_of(&output);
+    assert!(told.contains("1 of 5 in 'es' (") && told.contains("the original stands"), "{told}");
+    assert_eq!(sound(&out, 1).len(), 5 * RATE_HZ + (run_up(&out) * RATE_HZ as f64) as usize);
 }
 
 #[test]
@@ -287,6 +310,7 @@ fn what_cannot_be_done_is_told_before_any_work() {
         (&film.path, &["--to", "es,es"], "es,es: a language is there twice"),
         (&film.path, &["--to", "es", "--out", "film.xyz"], "film.xyz: an output ends in mp4"),
         (&film.path, &["--to", "es", "--out", "film.wav"], "has no place for the pictures"),
+        (&film.path, &["--to", "es", "--out", "film.webm"], "(h264); name an output in mkv"),
         (&film.path, &["--to", "es,pt", "--out", "film.mp3"], "room for one language"),
         (&film.path, &["--to", "es", "--duck-db", "6"], "--duck-db 6: -90 to 0"),
         (&film.path, &["--to", "es,pt", "--voice", "spanish_male_1"], "1 voices for 2 languages"),

@@ -111,22 +111,29 @@ impl<'a> Course<'a> {
         })
     }
 
-    /// Has every piece dubbed; an interruption ends it with what there is by then.
-    ///
-    /// # Errors
-    /// The connection breaks, or the service refuses what it must take.
+    /// Has every piece dubbed. An interruption ends it with what there is by then, and so does a failure, which is told
+    /// beside it: the connection broke, or the service refused what it must take.
     pub(super) async fn run(
         mut self,
         bar: &ProgressBar,
         interruption: &CancellationToken,
-    ) -> anyhow::Result<Vec<Piece>> {
-        while self.pieces.iter().any(|piece| piece.report.is_none()) && !interruption.is_cancelled() {
+    ) -> (Vec<Piece>, Option<anyhow::Error>) {
+        let failure = self.dub_all(bar, interruption).await.err();
+        self.connection.close().await;
+        (self.pieces, failure)
+    }
+
+    async fn dub_all(&mut self, bar: &ProgressBar, interruption: &CancellationToken) -> anyhow::Result<()> {
+        while self.pieces.iter().any(|piece| piece.report.is_none()) {
+            if interruption.is_cancelled() {
+                return Ok(());
+            }
             self.send_what_may_go().await?;
             let next_later = self.later.iter().map(|(at, _)| *at).min();
             tokio::select! {
                 // Before all else: a service of this process's own hears Ctrl-C too, and leaves.
                 biased;
-                () = interruption.cancelled() => break,
+                () = interruption.cancelled() => return Ok(()),
                 received = self.connection.next(PATIENCE) => {
                     if self.take(received?)? {
                         bar.inc(1);
@@ -135,12 +142,9 @@ impl<'a> Course<'a> {
                 () = tokio::time::sleep_until(next_later.unwrap_or_else(Instant::now).into()), if next_later.is_some() => {}
             }
         }
-        if !interruption.is_cancelled() {
-            self.connection.send("stream:end", json!({})).await?;
-            while self.connection.next(PATIENCE).await?.event != "stream:complete" {}
-        }
-        self.connection.close().await;
-        Ok(self.pieces)
+        self.connection.send("stream:end", json!({})).await?;
+        while self.connection.next(PATIENCE).await?.event != "stream:complete" {}
+        Ok(())
     }
 
     async fn send_what_may_go(&mut self) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use serde_json::json;
 use sts_protocol::VoiceProfiles;
 use tokio_util::sync::CancellationToken;
 
-use super::course::{Course, Piece};
+use super::course::Course;
 use super::cut::cut;
 use super::own_service::{OwnService, wait_until_ready};
 use super::programme::{self, Dub};
@@ -164,14 +164,18 @@ pub fn run(args: DubArgs) -> anyhow::Result<()> {
             if tokio::signal::ctrl_c().await.is_ok() {
                 interrupted.cancel();
             }
+            // Whoever asks twice does not want the file either.
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(130);
+            }
         });
         let dubs = dub(&args, &recording, &voices, &url, &interruption).await?;
         programme::write(&args, &recording, &dubs, &output).await?;
-        anyhow::Ok((dubs, interruption.is_cancelled()))
+        anyhow::Ok(dubs)
     });
     runtime.shutdown_background();
     drop(own_service);
-    let (dubs, is_interrupted) = outcome?;
+    let dubs = outcome?;
     if let Some(path) = &args.report {
         std::fs::write(path, report_json(&dubs)?).with_context(|| path.display().to_string())?;
     }
@@ -182,10 +186,15 @@ pub fn run(args: DubArgs) -> anyhow::Result<()> {
         println!("{}", dub.report.table());
     }
     println!("{}", output.display());
-    if is_interrupted {
-        let done = |dub: &Dub| format!("{} of {} in '{}'", dub.report.fragments.len(), dub.pieces.len(), dub.language);
-        let done: Vec<String> = dubs.iter().map(done).collect();
-        bail!("interrupted: fragments dubbed: {}; the original stands where there is no dub", done.join(", "));
+    let incomplete = dubs.iter().filter(|dub| dub.report.fragments.len() < dub.pieces.len());
+    let told: Vec<String> = incomplete
+        .map(|dub| {
+            let why = dub.failure.as_ref().map_or_else(|| "interrupted".to_owned(), |failure| format!("{failure:#}"));
+            format!("{} of {} in '{}' ({why})", dub.report.fragments.len(), dub.pieces.len(), dub.language)
+        })
+        .collect();
+    if !told.is_empty() {
+        bail!("not whole: fragments dubbed: {}; the original stands where there is no dub", told.join(", "));
     }
     Ok(())
 }
@@ -221,11 +230,17 @@ async fn dub(
     for (language, course) in courses {
         bar.set_message(language.clone());
         let (started, engines) = (Instant::now(), course.engines.clone());
-        let pieces: Vec<Piece> = course.run(&bar, interruption).await?;
+        let (pieces, failure) = course.run(&bar, interruption).await;
         let fragments = pieces.iter().filter_map(|piece| piece.report.clone()).collect();
         let report = Report::new(fragments, started.elapsed().as_secs_f64() * 1000.0, engines);
-        dubs.push(Dub { language: language.clone(), pieces, report });
+        dubs.push(Dub { language: language.clone(), pieces, report, failure });
     }
     bar.finish_and_clear();
+    // Where nothing came of anything there is nothing to keep.
+    if dubs.iter().all(|dub| dub.report.fragments.is_empty())
+        && let Some(failure) = dubs.iter_mut().find_map(|dub| dub.failure.take())
+    {
+        return Err(failure);
+    }
     Ok(dubs)
 }

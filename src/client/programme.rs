@@ -22,6 +22,8 @@ pub(super) struct Dub {
     pub(super) pieces: Vec<Piece>,
     /// What came of them.
     pub(super) report: Report,
+    /// What ended it before it was whole.
+    pub(super) failure: Option<anyhow::Error>,
 }
 
 /// A recording's sound, or a film's.
@@ -34,12 +36,11 @@ pub(super) async fn read(input: &Path, output: &Path) -> anyhow::Result<Recordin
     }
     let found = probe::probe(input).await?;
     let Some(audio) = &found.audio else { bail!("{}: no audio in it", input.display()) };
-    if found.has_video && !Container::of(output)?.holds_video {
-        bail!(
-            "{} has no place for the pictures of {}; name an output in mp4 or mkv by --out",
-            output.display(),
-            input.display()
-        );
+    if let Some(codec) =
+        found.video.as_ref().filter(|codec| !Container::of(output).is_ok_and(|to| to.takes_pictures(codec)))
+    {
+        let (output, input) = (output.display(), input.display());
+        bail!("{output} has no place for the pictures of {input} ({codec}); name an output in mkv by --out");
     }
     let (spec, pcm) = track::decode(input, audio).await?;
     Ok(Recording { spec, pcm })

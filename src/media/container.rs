@@ -33,6 +33,8 @@ pub struct Container {
     subtitle_codec: Option<&'static str>,
     /// Codecs of sound that it takes as they are; `None`: any.
     takes: Option<&'static [&'static str]>,
+    /// Codecs of pictures that it takes; `None`: any.
+    takes_video: Option<&'static [&'static str]>,
     /// Whether pictures and several tracks have a place in it.
     pub holds_video: bool,
 }
@@ -58,7 +60,20 @@ impl Container {
                 path.display()
             ),
         };
-        Ok(Self { audio_codec, subtitle_codec, takes, holds_video })
+        let takes_video: Option<&[&str]> = match ending.as_str() {
+            "mp4" | "m4v" | "mov" => {
+                Some(&["h264", "hevc", "av1", "mpeg4", "vp9", "mjpeg", "mpeg2video", "mpeg1video"])
+            }
+            "webm" => Some(&["vp8", "vp9", "av1"]),
+            "ts" => Some(&["h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video"]),
+            _ => None,
+        };
+        Ok(Self { audio_codec, subtitle_codec, takes, takes_video, holds_video })
+    }
+
+    /// Whether pictures in this codec, by FFmpeg's name, can be copied into it.
+    pub fn takes_pictures(&self, codec: &str) -> bool {
+        self.holds_video && self.takes_video.is_none_or(|codecs| codecs.contains(&codec))
     }
 }
 

@@ -9,8 +9,8 @@
 //! | `bed.rs` | the original under its dub |
 //! | `subtitles.rs` | what was said, as SRT and WebVTT |
 //!
-//! FFmpeg runs as a process rather than as a library: its demuxers read what strangers made, and a crash or a hang in
-//! one costs a process that can be told of and killed, not the dub. It needs no bindings that must match its version,
+//! FFmpeg runs as a process rather than as a library: its demuxers read what strangers made, and a crash in one
+//! costs a process and not the program. It needs no bindings that must match its version,
 //! and its licence stays its own.
 
 pub mod bed;

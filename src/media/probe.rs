@@ -13,8 +13,8 @@ use super::ffmpeg;
 pub struct Probe {
     /// Length, s, where the file tells.
     pub duration_s: Option<f64>,
-    /// Whether there are pictures that move; a cover is none.
-    pub has_video: bool,
+    /// FFmpeg's name of the codec of the pictures that move, if there are any; a cover is none.
+    pub video: Option<String>,
     /// The first sound.
     pub audio: Option<AudioStream>,
 }
@@ -73,10 +73,11 @@ pub async fn probe(path: &Path) -> anyhow::Result<Probe> {
 fn parse(answer: &[u8]) -> anyhow::Result<Probe> {
     let answer: Answer = serde_json::from_slice(answer)?;
     let is = |stream: &Stream, kind: &str| stream.codec_type.as_deref() == Some(kind);
+    let video = answer.streams.iter().find(|stream| is(stream, "video") && stream.disposition.attached_pic == 0);
     let audio = answer.streams.iter().find(|stream| is(stream, "audio"));
     Ok(Probe {
         duration_s: answer.format.and_then(|format| format.duration?.parse().ok()),
-        has_video: answer.streams.iter().any(|stream| is(stream, "video") && stream.disposition.attached_pic == 0),
+        video: video.map(|stream| stream.codec_name.clone().unwrap_or_default()),
         audio: audio.and_then(|stream| {
             let sample_rate_hz = stream.sample_rate.as_ref()?.parse().ok()?;
             let codec = stream.codec_name.clone().unwrap_or_default();
@@ -96,12 +97,12 @@ mod tests {
             {"codec_type": "audio", "codec_name": "aac", "sample_rate": "44100", "channels": 2},
             {"codec_type": "audio", "sample_rate": "48000", "channels": 6}], "format": {"duration": "12.5"}}"#;
         let audio = Some(AudioStream { codec: "aac".into(), sample_rate_hz: 44_100, channels: 2 });
-        assert_eq!(parse(answer).expect("valid"), Probe { duration_s: Some(12.5), has_video: false, audio });
+        assert_eq!(parse(answer).expect("valid"), Probe { duration_s: Some(12.5), video: None, audio });
     }
 
     #[test]
     fn a_file_may_tell_nothing() {
-        assert_eq!(parse(b"{}").expect("valid"), Probe { duration_s: None, has_video: false, audio: None });
+        assert_eq!(parse(b"{}").expect("valid"), Probe { duration_s: None, video: None, audio: None });
         assert!(parse(b"no json").is_err());
     }
 }
