@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves, without an engine for images, what docker/Dockerfile does: makes a fresh Debian root, runs the same two scripts
-# for it, and has the program there say that all is well, serve as a user who is not root, and dub a film.
+# for it, and has the program there say that all is well and serve, as a user who is not root, and dub a film, as root.
 #
 # Wants: root, debootstrap, `make models` done before. MIRROR names a Debian mirror (deb.debian.org).
 set -euo pipefail
@@ -12,7 +12,12 @@ cleanup() {
   [ -z "${service:-}" ] || kill "$service" 2>/dev/null || true
   wait 2>/dev/null || true
   for mount in models proc; do mountpoint -q "$root/$mount" && umount "$root/$mount"; done
-  rm -rf --one-file-system "$root"
+  # What is still mounted is not ours to remove.
+  if mountpoint -q "$root/models" || mountpoint -q "$root/proc"; then
+    echo "$root is still in use, and left" >&2
+  else
+    rm -rf --one-file-system "$root"
+  fi
 }
 trap cleanup EXIT
 say() { echo "== $*"; }
@@ -49,6 +54,7 @@ for _ in $(seq 1200); do
   sleep 0.1
 done
 echo
+curl -fs -o /dev/null "http://127.0.0.1:$port/health/ready" || { echo "not ready in time" >&2; cat "$root/tmp/log"; exit 1; }
 
 say "a film is dubbed there"
 install -m 644 tests/audio/lj001.wav "$root/tmp/talk.wav"

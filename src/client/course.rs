@@ -40,10 +40,9 @@ struct Sent {
 }
 
 /// A piece that is to be sent under a new number, or a number that is to be sent once more.
-#[derive(Clone, Copy, Debug, PartialEq)]
 enum Task {
     Piece { piece: usize, attempt: usize },
-    Again { number: usize, refusals: usize },
+    Again { number: usize },
 }
 
 /// One language's stream.
@@ -155,7 +154,7 @@ impl<'a> Course<'a> {
         for (_, task) in due {
             match task {
                 // It is on its way already, as far as the number in flight goes.
-                Task::Again { number, .. } => self.emit(number).await?,
+                Task::Again { number } => self.emit(number).await?,
                 Task::Piece { .. } => self.waiting.push_front(task),
             }
         }
@@ -218,8 +217,7 @@ impl<'a> Course<'a> {
         if *refusals > self.args.retries {
             return Err(told()).context(format!("refused {refusals} times"));
         }
-        let task = Task::Again { number, refusals: *refusals };
-        self.later.push((Instant::now() + back_off(*refusals), task));
+        self.later.push((Instant::now() + back_off(*refusals), Task::Again { number }));
         Ok(())
     }
 
@@ -228,7 +226,7 @@ impl<'a> Course<'a> {
         for skipped in data["skipped"].as_array().into_iter().flatten().filter_map(Value::as_u64) {
             let Some(sent) = self.sent.get(skipped as usize) else { continue };
             self.waiting.push_front(Task::Piece { piece: sent.piece, attempt: sent.attempt + 1 });
-            self.later.retain(|(_, task)| !matches!(task, Task::Again { number, .. } if *number == skipped as usize));
+            self.later.retain(|(_, task)| !matches!(task, Task::Again { number } if *number == skipped as usize));
             self.due = skipped as usize + 1;
         }
         let number = self.due;

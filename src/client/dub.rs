@@ -36,7 +36,7 @@ pub struct DubArgs {
     /// Where to write the dub; its ending says how; default: beside the input, as talk.dubbed.mp4
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// What becomes of the original under the dub; default: duck in a film; without it, in a recording, the dub alone as it comes
+    /// What becomes of the original under the dub; default: duck in a film, and in a recording the dub alone as it comes
     #[arg(long, value_enum)]
     pub bed: Option<BedMode>,
     /// The original's gain while the dub speaks, dB

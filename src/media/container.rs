@@ -83,7 +83,8 @@ fn tag(language: &str) -> (&'static str, &'static str) {
 }
 
 /// Writes the programme: its pictures untouched, a sound a language, the first of them the one that plays by itself, the
-/// original's sound last, as it is where the container takes it, and subtitles where the container has a place for them. The file appears whole or not at all.
+/// original's sound last, as it is where the container takes it, and subtitles where the container has a place for them.
+/// The file appears whole or not at all.
 ///
 /// # Errors
 /// FFmpeg is not there, or cannot do it.

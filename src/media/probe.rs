@@ -11,8 +11,6 @@ use super::ffmpeg;
 /// What is in a media file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
-    /// Length, s, where the file tells.
-    pub duration_s: Option<f64>,
     /// FFmpeg's name of the codec of the pictures that move, if there are any; a cover is none.
     pub video: Option<String>,
     /// The first sound.
@@ -34,7 +32,6 @@ pub struct AudioStream {
 struct Answer {
     #[serde(default)]
     streams: Vec<Stream>,
-    format: Option<Format>,
 }
 
 #[derive(Deserialize)]
@@ -53,18 +50,13 @@ struct Disposition {
     attached_pic: u8,
 }
 
-#[derive(Deserialize)]
-struct Format {
-    duration: Option<String>,
-}
-
 /// Looks into a file.
 ///
 /// # Errors
 /// FFprobe is not there, or cannot read the file.
 pub async fn probe(path: &Path) -> anyhow::Result<Probe> {
     let mut arguments: Vec<OsString> =
-        ["-v", "error", "-of", "json", "-show_streams", "-show_format"].map(OsString::from).into();
+        ["-v", "error", "-of", "json", "-show_streams"].map(OsString::from).into();
     arguments.extend(ffmpeg::input(path));
     let answer = ffmpeg::run("ffprobe", arguments).await.with_context(|| path.display().to_string())?;
     parse(&answer).with_context(|| format!("{}: ffprobe's answer", path.display()))
@@ -76,7 +68,6 @@ fn parse(answer: &[u8]) -> anyhow::Result<Probe> {
     let video = answer.streams.iter().find(|stream| is(stream, "video") && stream.disposition.attached_pic == 0);
     let audio = answer.streams.iter().find(|stream| is(stream, "audio"));
     Ok(Probe {
-        duration_s: answer.format.and_then(|format| format.duration?.parse().ok()),
         video: video.map(|stream| stream.codec_name.clone().unwrap_or_default()),
         audio: audio.and_then(|stream| {
             let sample_rate_hz = stream.sample_rate.as_ref()?.parse().ok()?;
@@ -95,14 +86,14 @@ mod tests {
         let answer = br#"{"streams": [
             {"codec_type": "video", "disposition": {"attached_pic": 1}},
             {"codec_type": "audio", "codec_name": "aac", "sample_rate": "44100", "channels": 2},
-            {"codec_type": "audio", "sample_rate": "48000", "channels": 6}], "format": {"duration": "12.5"}}"#;
+            {"codec_type": "audio", "sample_rate": "48000", "channels": 6}]}"#;
         let audio = Some(AudioStream { codec: "aac".into(), sample_rate_hz: 44_100, channels: 2 });
-        assert_eq!(parse(answer).expect("valid"), Probe { duration_s: Some(12.5), video: None, audio });
+        assert_eq!(parse(answer).expect("valid"), Probe { video: None, audio });
     }
 
     #[test]
     fn a_file_may_tell_nothing() {
-        assert_eq!(parse(b"{}").expect("valid"), Probe { duration_s: None, video: None, audio: None });
+        assert_eq!(parse(b"{}").expect("valid"), Probe { video: None, audio: None });
         assert!(parse(b"no json").is_err());
     }
 }
