@@ -55,8 +55,7 @@ struct Disposition {
 /// # Errors
 /// FFprobe is not there, or cannot read the file.
 pub async fn probe(path: &Path) -> anyhow::Result<Probe> {
-    let mut arguments: Vec<OsString> =
-        ["-v", "error", "-of", "json", "-show_streams"].map(OsString::from).into();
+    let mut arguments: Vec<OsString> = ["-v", "error", "-of", "json", "-show_streams"].map(OsString::from).into();
     arguments.extend(ffmpeg::input(path));
     let answer = ffmpeg::run("ffprobe", arguments).await.with_context(|| path.display().to_string())?;
     parse(&answer).with_context(|| format!("{}: ffprobe's answer", path.display()))
