@@ -160,8 +160,7 @@ fn arguments(settings: &OutputSettings, has_pictures: bool) -> anyhow::Result<Ve
     words.extend(["-f", "s16le", "-ar", &rate, "-ac", &channels, "-i", "pipe:0"]);
     words.extend(if has_pictures { ["-map", "0:v:0", "-map", "1:a:0"].as_slice() } else { &["-map", "0:a:0"] });
     words.extend(["-c:v", "copy", "-b:a", &bitrate, "-metadata:s:a:0", &tag, "-output_ts_offset", &back]);
-    // Where pictures stay away the sound goes on without them.
-    words.extend(["-max_interleave_delta", "4000000", "-muxdelay", "0", "-muxpreload", "0", "-flush_packets", "1"]);
+    words.extend(["-muxdelay", "0", "-muxpreload", "0", "-flush_packets", "1"]);
     let is_webm = matches!(target, Location::File(path) if path.extension().is_some_and(|ending| ending == "webm"));
     let is_mp3 = matches!(target, Location::Network { scheme, .. } if scheme == "icecast");
     if has_pictures && !is_webm {

@@ -394,7 +394,7 @@ impl Worker {
     /// Puts out sound that begins with this frame, and the pictures that go with it.
     fn put_out(&mut self, position: u64, sound: Vec<u8>, now: Instant) -> anyhow::Result<()> {
         let frames = (sound.len() / self.spec.bytes_per_frame()) as u64;
-        let until = self.ticks(position + frames) + PICTURES_LEAD;
+        let until = self.ticks(position + frames);
         if self.target.is_none() && self.target_attempts.may_begin(now) {
             self.begin_output(position, now)?;
         }
@@ -405,7 +405,7 @@ impl Worker {
             return Ok(());
         };
         if target.output.has_pictures() {
-            let packets = self.pictures.take_until(until, target.offset);
+            let packets = self.pictures.take_until(until + PICTURES_LEAD, until, target.offset);
             if !packets.is_empty() {
                 target.output.pictures(packets);
             }
@@ -463,7 +463,9 @@ impl Worker {
             if let Some(outcome) = outcome {
                 self.metrics.fragments.with_label_values(&[outcome]).inc();
             }
-            slog::debug!(self.log, "put out"; "piece" => number, "what" => what, "ms" => ms);
+            if outcome.is_some() {
+                slog::debug!(self.log, "put out"; "piece" => number, "what" => what, "ms" => ms);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Starting services and clients for the black-box tests.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod film;
 pub mod messages;
 pub mod operator;
 pub mod polling;
