@@ -34,6 +34,8 @@ const PICTURES_LEAD: i64 = CLOCK_HZ * 3 / 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// … up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long the service may take to part.
+const GOOD_BYE: Duration = Duration::from_secs(3);
 /// Answers whose times are kept for the report.
 const ANSWERS: usize = 100_000;
 
@@ -479,6 +481,11 @@ impl Worker {
             }
             None => Ok(()),
         };
+        self.stream.end();
+        // What is in flight is of no more use, but the good-bye spares the service waiting for this worker.
+        self.underway.keys().for_each(|piece| self.stream.abandon(*piece));
+        let good_bye = async { while !matches!(self.stream.news().await, News::Ended(_)) {} };
+        let _ = tokio::time::timeout(GOOD_BYE, good_bye).await;
         self.report.pictures_dropped = self.pictures.dropped();
         self.report.retries = self.metrics.retries();
         self.report.answered_ms_median = median(self.answers_ms.iter().copied());
