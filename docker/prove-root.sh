@@ -2,6 +2,10 @@
 # Proves, without an engine for images, what docker/Dockerfile does: makes a fresh Debian root, runs the same two scripts
 # for it, and has the program there say that all is well and serve, as a user who is not root, and dub a film, as root.
 #
+#   docker/prove-root.sh          what docker/Dockerfile makes
+#   docker/prove-root.sh cuda     what docker/Dockerfile.cuda makes; on a machine without a GPU it computes on the CPU, and
+#                                 that the CUDA libraries are whole is what docker/install.sh makes sure of
+#
 # Wants: root, debootstrap, `make models` done before. MIRROR names a Debian mirror (deb.debian.org).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,7 +40,7 @@ mount -o remount,bind,ro "$root/models"
 say "what the image installs"
 install -D docker/system-packages.sh "$root/tmp/system-packages.sh"
 inside /tmp/system-packages.sh run
-docker/install.sh "$root/opt/sts"
+docker/install.sh "$root/opt/sts" "${1:-cpu}"
 inside useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sts
 du -sh --one-file-system "$root"
 
