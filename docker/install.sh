@@ -17,6 +17,8 @@ install -d "$prefix/bin" "$prefix/lib/torch/lib" "$prefix/lib/nvidia/cu13/lib"
 install -m 755 "$program" "$prefix/bin/sts"
 cp -a "$site"/torch/lib/{libtorch_cpu.so,libc10.so,libgomp*} "$prefix/lib/torch/lib/"
 cp -a "$site"/nvidia/cu13/lib/{libcudart.so.13,libcupti.so.13} "$prefix/lib/nvidia/cu13/lib/"
+# By which `sts doctor` knows the release.
+cp "$site/../link/build-version" "$prefix/lib/torch/"
 [ "$device" = cuda ] || exit 0
 
 [ -d "$site/nvidia/cudnn" ] || { echo "The CUDA libraries are missing: models/libtorch/install-cuda.sh" >&2; exit 1; }
