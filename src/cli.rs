@@ -13,6 +13,7 @@ use crate::ctl::{self, CtlArgs};
 use crate::doctor::DoctorArgs;
 use crate::eval::command::EvalCommand;
 use crate::weights::ModelsCommand;
+use crate::worker::{self, WorkerArgs};
 use crate::{doctor, eval, logging, service, weights};
 
 /// Exit status for wrong settings.
@@ -41,6 +42,11 @@ enum Command {
         after_help = "Example:\n  sts dub talk.wav --to es --voice spanish_male_1 --out talk.es.wav --report talk.json"
     )]
     Dub(Box<DubArgs>),
+    /// Dub a live programme while it comes: from a file or URL to another, steadily later
+    #[command(
+        after_help = "Example:\n  sts worker --input rtmp://localhost/live/talk --output rtmp://localhost/es/talk --to es --metrics-addr 127.0.0.1:8002"
+    )]
+    Worker(Box<WorkerArgs>),
     /// Fetch, list and verify the weights
     #[command(after_help = "Example:\n  sts models fetch\n  sts models list")]
     Models {
@@ -98,6 +104,10 @@ pub fn run() -> ExitCode {
         Command::Dub(args) => {
             service::prepare_process();
             client::run(*args)
+        }
+        Command::Worker(args) => {
+            service::prepare_process();
+            worker::run(&args)
         }
         Command::Models { command, settings: flags } => match settings(&flags, None) {
             Ok(config) => weights::run(command, &config),

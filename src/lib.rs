@@ -18,3 +18,4 @@ pub mod ops;
 pub mod service;
 pub mod traces;
 pub mod weights;
+pub mod worker;

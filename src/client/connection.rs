@@ -80,6 +80,11 @@ impl Connection {
         self.client.emit(event, data).await.with_context(|| format!("{event} could not be sent"))
     }
 
+    /// The next thing that comes, however long that takes; `None` when nothing will.
+    pub async fn receive(&mut self) -> Option<Received> {
+        self.received.recv().await
+    }
+
     /// The next thing that comes.
     ///
     /// # Errors

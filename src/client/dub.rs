@@ -3,21 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use sts_protocol::VoiceProfiles;
+use sts_models::vad::Vad;
 use tokio_util::sync::CancellationToken;
 
+use super::arguments::{BedArgs, CutArgs, usual_voice};
 use super::course::Course;
-use super::cut::cut;
 use super::own_service::{OwnService, wait_until_ready};
 use super::programme::{self, Dub};
 use super::recording::Recording;
 use super::report::Report;
-use crate::config::SettingFlags;
+use crate::config::{Config, SettingFlags};
 use crate::media::bed::BedMode;
 use crate::media::container::Container;
+use crate::media::cutter::Cutter;
 
 /// `sts dub`.
 #[derive(clap::Args, Debug)]
@@ -36,18 +37,9 @@ pub struct DubArgs {
     /// Where to write the dub; its ending says how; default: beside the input, as talk.dubbed.mp4
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// What becomes of the original under the dub; default: duck in a film, and in a recording the dub alone as it comes
-    #[arg(long, value_enum)]
-    pub bed: Option<BedMode>,
-    /// The original's gain while the dub speaks, dB
-    #[arg(long, default_value_t = -15.0, allow_negative_numbers = true)]
-    pub duck_db: f64,
-    /// How soon the original is ducked, ms
-    #[arg(long, default_value_t = 80.0)]
-    pub attack_ms: f64,
-    /// How soon it is back, ms
-    #[arg(long, default_value_t = 400.0)]
-    pub release_ms: f64,
+    /// The original under the dub
+    #[command(flatten)]
+    pub bed: BedArgs,
     /// Write subtitles beside the output, SRT and WebVTT in each language, also where it is no film
     #[arg(long)]
     pub subtitles: bool,
@@ -60,18 +52,18 @@ pub struct DubArgs {
     /// Write figures and texts of every fragment here, as JSON; of several languages, an object of reports by language
     #[arg(long)]
     pub report: Option<PathBuf>,
-    /// Longest fragment, ms
-    #[arg(long, default_value_t = 6_000)]
-    pub chunk_ms: usize,
-    /// Shortest fragment, ms: cuts are made at the quietest moment between the two; equal to the longest: blindly
-    #[arg(long, default_value_t = 4_500)]
-    pub shortest_ms: usize,
+    /// Where fragments end
+    #[command(flatten)]
+    pub cut: CutArgs,
     /// Fragments in flight, at most as many as the service allows; 1 shows the latency of each alone
     #[arg(long, default_value_t = 2)]
     pub in_flight: usize,
     /// How often a fragment is tried again that failed or was refused and may come right
     #[arg(long, default_value_t = 2)]
     pub retries: usize,
+    /// How long to try for the service where it is lost, s
+    #[arg(long, default_value_t = 30)]
+    pub patience_s: u64,
     /// Names and terms of the programme, separated by commas
     #[arg(long, value_delimiter = ',')]
     pub hints: Vec<String>,
@@ -93,17 +85,11 @@ impl DubArgs {
     }
 
     fn check(&self, output: &Path) -> anyhow::Result<()> {
-        if self.in_flight == 0 || self.chunk_ms == 0 {
-            bail!("--in-flight and --chunk-ms must be at least 1");
+        if self.in_flight == 0 {
+            bail!("--in-flight must be at least 1");
         }
-        for (name, value) in [("--attack-ms", self.attack_ms), ("--release-ms", self.release_ms)] {
-            if !(0.0..=60_000.0).contains(&value) {
-                bail!("{name} {value}: 0 to 60000");
-            }
-        }
-        if !(-90.0..=0.0).contains(&self.duck_db) {
-            bail!("--duck-db {}: -90 to 0", self.duck_db);
-        }
+        self.cut.lengths()?;
+        self.bed.settings(BedMode::Duck)?;
         let mut languages = self.to.clone();
         languages.sort();
         languages.dedup();
@@ -123,18 +109,13 @@ impl DubArgs {
 
     /// A voice for each language.
     fn voices(&self) -> anyhow::Result<Vec<String>> {
-        let known = VoiceProfiles::parse(crate::config::DEFAULT_VOICES).map_err(anyhow::Error::msg)?;
         if !self.voice.is_empty() && self.voice.len() != self.to.len() {
             bail!("--voice names {} voices for {} languages", self.voice.len(), self.to.len());
         }
-        let usual = |language: &String| known.for_language(language).map(|(name, _)| name.to_owned()).next();
         if !self.voice.is_empty() {
             return Ok(self.voice.clone());
         }
-        self.to
-            .iter()
-            .map(|language| usual(language).ok_or_else(|| anyhow!("no voice speaks '{language}'; name one by --voice")))
-            .collect()
+        self.to.iter().map(|language| usual_voice(language)).collect()
     }
 }
 
@@ -209,6 +190,12 @@ fn report_json(dubs: &[Dub]) -> anyhow::Result<String> {
     })
 }
 
+/// The detector of speech, where its weights are. Without it cuts fall where it is quiet.
+fn detector(args: &DubArgs) -> Option<Vad> {
+    let config = Config::load(&args.settings, |name| std::env::var(name).ok(), None).ok()?;
+    Cutter::detector(&config.models_dir).ok()
+}
+
 /// Dubs into one language after the other. All streams are opened first, so that a pair that cannot be had is told before
 /// any work is done.
 async fn dub(
@@ -219,7 +206,8 @@ async fn dub(
     interruption: &CancellationToken,
 ) -> anyhow::Result<Vec<Dub>> {
     let mono = recording.spec.decode_mono(&recording.pcm);
-    let stretches = cut(&mono, recording.spec.sample_rate_hz, args.shortest_ms, args.chunk_ms);
+    let mut cutter = Cutter::new(recording.spec.sample_rate_hz, args.cut.lengths()?, detector(args));
+    let stretches = cutter.cut(&mono)?;
     let mut courses = Vec::new();
     for (language, voice) in args.to.iter().zip(voices) {
         courses.push((language, Course::open(args, recording, &stretches, language, voice, url).await?));
@@ -229,8 +217,8 @@ async fn dub(
     let mut dubs = Vec::new();
     for (language, course) in courses {
         bar.set_message(language.clone());
-        let (started, engines) = (Instant::now(), course.engines.clone());
-        let (pieces, failure) = course.run(&bar, interruption).await;
+        let started = Instant::now();
+        let (pieces, engines, failure) = course.run(&bar, interruption).await;
         let fragments = pieces.iter().filter_map(|piece| piece.report.clone()).collect();
         let report = Report::new(fragments, started.elapsed().as_secs_f64() * 1000.0, engines);
         dubs.push(Dub { language: language.clone(), pieces, report, failure });

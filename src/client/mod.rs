@@ -3,23 +3,30 @@
 //!
 //! | file | concept |
 //! | --- | --- |
+//! | `arguments.rs` | what a person can ask for of any dub |
 //! | `dub.rs` | what a person can ask for, and the order of things |
 //! | `programme.rs` | the film or recording in, and out again with its dubs |
 //! | `recording.rs` | WAV files in and out |
-//! | `cut.rs` | where to cut |
 //! | `connection.rs` | the Socket.IO client |
+//! | `dispatch.rs` | what is sent when, and how often again: state, without a connection |
+//! | `courier.rs` | a stream's connection: opened, lost, resumed or opened anew |
 //! | `course.rs` | the course of one language's dub |
 //! | `own_service.rs` | a service for whoever has none |
 //! | `report.rs` | report.json, and the table on the screen |
 
+mod arguments;
 mod connection;
+mod courier;
 mod course;
-mod cut;
+mod dispatch;
 mod dub;
 mod own_service;
 mod programme;
 mod recording;
 mod report;
 
-pub use cut::cut;
+pub use arguments::{BedArgs, CutArgs, usual_voice};
+pub use courier::{Answer, CourierOptions, News, Order, Standing, Stream, StreamRequest};
+pub use dispatch::{Decision, DispatchOptions, Fate};
 pub use dub::{DubArgs, run};
+pub use report::median;

@@ -59,13 +59,10 @@ pub(super) async fn write(args: &DubArgs, recording: &Recording, dubs: &[Dub], o
         true => write_subtitles(args, recording.spec, dubs, output)?,
         false => Vec::new(),
     };
-    let mode = args.bed.or(container.holds_video.then_some(BedMode::Duck));
-    let mixed = |dub: &Dub| match mode {
-        Some(mode) => {
-            let &DubArgs { duck_db, attack_ms, release_ms, .. } = args;
-            mix(BedSettings { mode, duck_db, attack_ms, release_ms }, recording, &dub.pieces)
-        }
-        None => Ok(bare(recording, &dub.pieces)),
+    let has_bed = container.holds_video || args.bed.bed.is_some();
+    let mixed = |dub: &Dub| match has_bed {
+        true => mix(args.bed.settings(BedMode::Duck)?, recording, &dub.pieces),
+        false => Ok(bare(recording, &dub.pieces)),
     };
     if let ([only], true) = (dubs, is_wav(output)) {
         return Recording { spec: recording.spec, pcm: mixed(only)? }.write(output);

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::ensure;
 use serde::Serialize;
 use sts_models::engine::RECOGNIZER_RATE_HZ;
+use sts_models::vad::Vad;
 use sts_models::{EngineInfo, RecognizeRequest, Recognizer};
 
 use super::latency::{Latencies, LatencySummary};
@@ -16,7 +17,7 @@ use super::metrics::wer::WordErrors;
 use super::report;
 use super::speech_file::Recording;
 use super::speech_manifest::{SpokenClip, read_manifest};
-use crate::client::cut;
+use crate::media::cutter::{CutLengths, Cutter};
 
 /// What to recognise, and how.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,9 +28,12 @@ pub struct AsrArgs {
     /// Cut each recording every so many milliseconds, as a live stream is cut, instead of giving it whole
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..))]
     pub cut_ms: Option<u32>,
-    /// Cut at the quietest moment between this and --cut-ms, as `sts dub` does, instead of blindly
+    /// Cut in pauses of speech between this and --cut-ms, as `sts dub` and `sts worker` do, instead of blindly
     #[arg(long, value_name = "MS", requires = "cut_ms", value_parser = clap::value_parser!(u32).range(100..))]
     pub shortest_ms: Option<u32>,
+    /// From this length on take the first pause (default: --cut-ms)
+    #[arg(long, value_name = "MS", requires = "shortest_ms", value_parser = clap::value_parser!(u32).range(100..))]
+    pub wanted_ms: Option<u32>,
     /// Give each piece the text of the piece before it as context
     #[arg(long)]
     pub carry_text: bool,
@@ -51,8 +55,10 @@ pub struct AsrReport {
     pub engine: EngineInfo,
     /// Length of the pieces, ms; none when recordings were given whole.
     pub cut_ms: Option<u32>,
-    /// Least length of the pieces, ms, where they were cut at quiet moments.
+    /// Least length of the pieces, ms, where they were cut in pauses.
     pub shortest_ms: Option<u32>,
+    /// Length from which on the first pause was taken, ms.
+    pub wanted_ms: Option<u32>,
     /// Whether pieces were given the text before them.
     pub carry_text: bool,
     /// One row for each language and group, in the order of their names.
@@ -123,22 +129,29 @@ pub struct Heard {
 }
 
 /// How a recording is given to the recogniser.
-#[derive(Clone, Copy, Debug, Default)]
 pub struct Cutting {
-    /// Least and greatest length of a piece, ms; none for the whole recording at once.
-    pub lengths_ms: Option<(usize, usize)>,
+    /// Says where pieces end; none for the whole recording at once.
+    pub cutter: Option<Cutter>,
     /// Whether a piece is given the text of the piece before it.
     pub carry_text: bool,
 }
 
 /// Recognises one recording at [`RECOGNIZER_RATE_HZ`], one piece a call, in order.
-pub fn hear(recognizer: &mut dyn Recognizer, samples: &[f32], language: &str, cutting: Cutting) -> Heard {
+///
+/// # Errors
+/// The detector of speech failed. Where the recogniser does, that is counted.
+pub fn hear(
+    recognizer: &mut dyn Recognizer,
+    samples: &[f32],
+    language: &str,
+    cutting: &mut Cutting,
+) -> anyhow::Result<Heard> {
     let mut heard = Heard::default();
     let mut previous_text = String::new();
     let mut texts = Vec::new();
     let whole = 0..samples.len();
-    let pieces = match cutting.lengths_ms {
-        Some((shortest, longest)) => cut(samples, RECOGNIZER_RATE_HZ, shortest, longest),
+    let pieces = match &mut cutting.cutter {
+        Some(cutter) => cutter.cut(samples)?,
         None => vec![whole],
     };
     for piece in pieces {
@@ -166,7 +179,7 @@ pub fn hear(recognizer: &mut dyn Recognizer, samples: &[f32], language: &str, cu
         }
     }
     heard.text = texts.join(" ");
-    heard
+    Ok(heard)
 }
 
 /// Measures the recogniser on the manifest's recordings.
@@ -178,21 +191,27 @@ pub fn evaluate(
     args: &AsrArgs,
     recognizer: &mut dyn Recognizer,
     normalizers: &TextNormalizers,
+    detector: Option<Vad>,
 ) -> anyhow::Result<AsrReport> {
     let clips = chosen_clips(args)?;
     for clip in &clips {
         let (name, code) = (recognizer.info().name, &clip.lang);
         ensure!(recognizer.supports(code), "{name} does not know '{code}'; choose others with --language");
     }
-    let lengths_ms = args.cut_ms.map(|longest| (args.shortest_ms.unwrap_or(longest) as usize, longest as usize));
-    let cutting = Cutting { lengths_ms, carry_text: args.carry_text };
+    let lengths = |longest: u32| CutLengths {
+        shortest_ms: args.shortest_ms.unwrap_or(longest) as usize,
+        wanted_ms: args.wanted_ms.unwrap_or(longest) as usize,
+        longest_ms: longest as usize,
+    };
+    let cutter = args.cut_ms.map(|longest| Cutter::new(RECOGNIZER_RATE_HZ, lengths(longest), detector));
+    let mut cutting = Cutting { cutter, carry_text: args.carry_text };
     let mut tallies = BTreeMap::<(String, String), Tally>::new();
     let mut total = Tally::default();
     let mut measured = Vec::with_capacity(clips.len());
     let bar = report::progress(clips.len(), "recordings");
     for clip in clips {
         let recording = Recording::read(&clip.file)?.resampled(RECOGNIZER_RATE_HZ);
-        let heard = hear(recognizer, &recording.samples, &clip.lang, cutting);
+        let heard = hear(recognizer, &recording.samples, &clip.lang, &mut cutting)?;
         let result = judge(clip, &heard, recording.seconds(), normalizers);
         let key = (result.language.clone(), result.group.clone());
         tallies.entry(key).or_default().add(&result, &heard.latencies);
@@ -209,6 +228,7 @@ pub fn evaluate(
         engine: recognizer.info(),
         cut_ms: args.cut_ms,
         shortest_ms: args.shortest_ms,
+        wanted_ms: args.wanted_ms,
         carry_text: args.carry_text,
         groups,
         total: total.row("", "all".to_owned(), "all".to_owned()),
@@ -224,8 +244,9 @@ pub fn run(
     args: &AsrArgs,
     recognizer: &mut dyn Recognizer,
     normalizers: &TextNormalizers,
+    detector: Option<Vad>,
 ) -> anyhow::Result<AsrReport> {
-    let report = evaluate(args, recognizer, normalizers)?;
+    let report = evaluate(args, recognizer, normalizers, detector)?;
     println!("{report}");
     if let Some(path) = &args.json {
         report::write_json(path, &report)?;
@@ -303,7 +324,8 @@ impl std::fmt::Display for AsrReport {
             (_, None) => "whole recordings".to_owned(),
             (None, Some(ms)) => format!("cut every {ms} ms"),
             (Some(shortest), Some(longest)) => {
-                format!("cut at the quietest moment between {shortest} and {longest} ms")
+                let wanted = self.wanted_ms.unwrap_or(longest);
+                format!("cut in pauses between {shortest} and {longest} ms, the first after {wanted} ms")
             }
         };
         let carried = if self.carry_text { ", text carried over" } else { "" };

@@ -53,7 +53,8 @@ fn corpus() -> (tempfile::TempDir, String) {
 fn whole_recordings_are_grouped_by_language_and_group() {
     let (_folder, manifest) = corpus();
     let mut recognizer = ScriptedRecognizer::new([Ok("it is 21 apples"), Ok("it drained all day"), Ok("hola señora")]);
-    let report = evaluate(&parse(&["--manifest", &manifest]), &mut recognizer, &normalizers()).expect("it can run");
+    let report =
+        evaluate(&parse(&["--manifest", &manifest]), &mut recognizer, &normalizers(), None).expect("it can run");
     let counted: Vec<_> =
         report.groups.iter().map(|row| (row.language.as_str(), row.clips, row.errors.errors())).collect();
     assert_eq!(counted, [("en", 2, 1), ("es", 1, 1)]);
@@ -71,7 +72,7 @@ fn blind_cuts_cover_the_recording_and_their_texts_are_joined() {
     let (_folder, manifest) = corpus();
     let mut recognizer = ScriptedRecognizer::new([Ok("It's twenty"), Ok(""), Ok(" one apples ")]);
     let args = parse(&["--manifest", &manifest, "--cut-ms", "1000", "--limit", "1", "--carry-text"]);
-    let report = evaluate(&args, &mut recognizer, &normalizers()).expect("it can run");
+    let report = evaluate(&args, &mut recognizer, &normalizers(), None).expect("it can run");
     assert_eq!(report.clips[0].hypothesis, "It's twenty one apples");
     assert_eq!((report.total.errors.errors(), report.total.latency.calls), (0, 3));
     let lengths: Vec<_> = recognizer.heard.iter().map(|request| request.samples.len()).collect();
@@ -85,7 +86,7 @@ fn quiet_cuts_lie_between_their_bounds_and_cover_the_recording() {
     let (_folder, manifest) = corpus();
     let mut recognizer = ScriptedRecognizer::new([Ok("a"), Ok("b"), Ok("c"), Ok("d"), Ok("e")]);
     let args = parse(&["--manifest", &manifest, "--cut-ms", "1000", "--shortest-ms", "500", "--limit", "1"]);
-    let report = evaluate(&args, &mut recognizer, &normalizers()).expect("it can run");
+    let report = evaluate(&args, &mut recognizer, &normalizers(), None).expect("it can run");
     let lengths: Vec<_> = recognizer.heard.iter().map(|request| request.samples.len()).collect();
     let (last, before) = lengths.split_last().expect("pieces");
     assert!(before.iter().all(|length| (8_000..=16_000).contains(length)) && *last <= 16_000, "{lengths:?}");
@@ -99,11 +100,11 @@ fn failures_count_as_silence_and_are_reported() {
     let failure = Err(EngineError::Unavailable("gone".to_owned()));
     let mut recognizer = ScriptedRecognizer::new([failure]);
     let args = parse(&["--manifest", &manifest, "--language", "es"]);
-    let report = evaluate(&args, &mut recognizer, &normalizers()).expect("it can run");
+    let report = evaluate(&args, &mut recognizer, &normalizers(), None).expect("it can run");
     assert_eq!((report.total.failures, report.total.errors.deletions), (1, 2));
     assert_eq!(report.clips[0].failures, ["unavailable: gone"]);
     let mut mute = ScriptedRecognizer::default();
-    let report = evaluate(&args, &mut mute, &normalizers()).expect("it can run");
+    let report = evaluate(&args, &mut mute, &normalizers(), None).expect("it can run");
     assert_eq!(report.clips[0].failures, ["the recogniser gave no answer"]);
 }
 
@@ -115,7 +116,7 @@ fn languages_that_nobody_knows_are_refused_before_anything_runs() {
         .expect("it can be written");
     let mut recognizer = ScriptedRecognizer::default();
     let args = parse(&["--manifest", &manifest.to_string_lossy()]);
-    let error = evaluate(&args, &mut recognizer, &normalizers()).expect_err("'xx' is unknown");
+    let error = evaluate(&args, &mut recognizer, &normalizers(), None).expect_err("'xx' is unknown");
     assert!(error.to_string().contains("does not know 'xx'"), "{error}");
     assert!(recognizer.heard.is_empty());
 }
@@ -126,7 +127,7 @@ fn the_table_and_the_file_hold_the_figures() {
     let json = folder.path().join("report.json");
     let mut recognizer = ScriptedRecognizer::new([Ok("it is 21 apples"), Ok("it drained all day"), Ok("hola señor")]);
     let args = parse(&["--manifest", &manifest, "--json", &json.to_string_lossy()]);
-    let report = run(&args, &mut recognizer, &normalizers()).expect("it can run");
+    let report = run(&args, &mut recognizer, &normalizers(), None).expect("it can run");
     let table = report.to_string();
     assert!(table.contains("WER %") && table.contains("10.00"), "{table}");
     let text = std::fs::read_to_string(json).expect("the file was written");

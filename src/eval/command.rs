@@ -11,6 +11,7 @@ use super::metrics::text_normalizer::TextNormalizers;
 use super::mt::{self, MtArgs};
 use super::tts::{self, TtsArgs};
 use crate::config::Config;
+use crate::media::cutter::Cutter;
 use crate::service;
 
 /// What to measure.
@@ -34,7 +35,8 @@ pub fn run(command: EvalCommand, config: &Config) -> anyhow::Result<()> {
     match command {
         EvalCommand::Asr(args) => {
             let normalizers = normalizers(config)?;
-            asr::run(&args, &mut service::recognizer(config, device)?, &normalizers)?;
+            let detector = Cutter::detector(&config.models_dir).context("the detector of speech")?;
+            asr::run(&args, &mut service::recognizer(config, device)?, &normalizers, Some(detector))?;
         }
         EvalCommand::Tts(mut args) => {
             if args.voice.is_empty() {

@@ -14,6 +14,7 @@ use super::latency::{Latencies, LatencySummary};
 use super::metrics::text_normalizer::TextNormalizers;
 use super::metrics::wer::WordErrors;
 use super::report;
+use crate::media::cutter::{CutLengths, Cutter};
 use sts_models::resample::resample;
 
 /// Longer speech is recognised in pieces of this length, which is what recognisers take at once.
@@ -243,8 +244,10 @@ fn listen(
     language: &str,
 ) -> anyhow::Result<()> {
     let samples = resample(&speech.samples, speech.sample_rate_hz, RECOGNIZER_RATE_HZ);
-    let lengths_ms = Some((LONGEST_PIECE_S * 1_000, LONGEST_PIECE_S * 1_000));
-    let heard = hear(recognizer, &samples, language, Cutting { lengths_ms, carry_text: false });
+    let length = LONGEST_PIECE_S * 1_000;
+    let lengths = CutLengths { shortest_ms: length, wanted_ms: length, longest_ms: length };
+    let cutter = Some(Cutter::new(RECOGNIZER_RATE_HZ, lengths, None));
+    let heard = hear(recognizer, &samples, language, &mut Cutting { cutter, carry_text: false })?;
     let reference = normalizers.normalize(language, &line.text);
     line.errors = Some(WordErrors::between(&reference, &normalizers.normalize(language, &heard.text)));
     line.hypothesis = heard.text;

@@ -6,6 +6,7 @@
 //! | `probe.rs` | what is in a file |
 //! | `track.rs` | a file's sound as samples that begin with the programme |
 //! | `container.rs` | the programme with its dubs and subtitles in one file |
+//! | `cutter.rs` | where to cut a programme into fragments |
 //! | `bed.rs` | the original under its dub |
 //! | `subtitles.rs` | what was said, as SRT and WebVTT |
 //!
@@ -15,6 +16,7 @@
 
 pub mod bed;
 pub mod container;
+pub mod cutter;
 mod ffmpeg;
 pub mod probe;
 pub mod subtitles;

@@ -124,21 +124,35 @@ impl Breaker {
         }
     }
 
+    /// How long a call has to wait; `None` when it may be made now.
+    pub fn wait(&self, now: Instant) -> Option<Duration> {
+        let until = match self.phase {
+            Phase::Closed => return None,
+            Phase::Open { until } => until,
+            Phase::Probing { since } => since + self.options.probe_limit,
+        };
+        Some(until.saturating_duration_since(now)).filter(|wait| !wait.is_zero())
+    }
+
     /// Asks to make a call.
     ///
     /// # Errors
     /// How long there will be none.
     pub fn permit(&mut self, now: Instant) -> Result<Permit, Duration> {
-        match self.phase {
-            Phase::Closed => return Ok(Permit(self.generation)),
-            Phase::Open { until } if now < until => return Err(until - now),
-            Phase::Probing { since } if now < since + self.options.probe_limit => {
-                return Err(since + self.options.probe_limit - now);
-            }
-            Phase::Open { .. } | Phase::Probing { .. } => {}
+        if let Some(wait) = self.wait(now) {
+            return Err(wait);
         }
-        self.enter(Phase::Probing { since: now });
+        if self.phase != Phase::Closed {
+            self.enter(Phase::Probing { since: now });
+        }
         Ok(Permit(self.generation))
+    }
+
+    /// Gives a permit back: the call was not made after all. The next one that asks may make it.
+    pub fn withdraw(&mut self, permit: Permit, now: Instant) {
+        if permit == Permit(self.generation) && self.state() == BreakerState::HalfOpen {
+            self.enter(Phase::Open { until: now });
+        }
     }
 
     /// Takes a call's outcome. `jitter`, 0 to 1, makes the rest by up to a quarter shorter, so that many services do not
