@@ -10,14 +10,15 @@ use sts::config::{Config, Problems, SettingFlags};
 use sts_models::store::HUB_VARIABLE;
 
 /// What a command's `--help` says.
-pub fn help(command: &str) -> Option<String> {
+fn help(command: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_sts")).args([command, "--help"]).output().expect("sts starts");
-    output.status.success().then(|| String::from_utf8(output.stdout).expect("UTF-8"))
+    assert!(output.status.success(), "there is no sts {command}");
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 /// Environment variables that a command's help names.
 pub fn variables_of(command: &str) -> BTreeSet<String> {
-    let help = help(command).unwrap_or_else(|| panic!("there is no sts {command}"));
+    let help = help(command);
     let variable = Regex::new(r"\[env:\s+([A-Z0-9_]+)").expect("a pattern");
     variable.captures_iter(&help).map(|found| found[1].to_owned()).collect()
 }
@@ -62,10 +63,10 @@ pub fn time_to_drain(config: &Config) -> Duration {
     config.drain_timeout + Duration::from_secs(5)
 }
 
-/// Flags of `sts worker` that are not known to it. `None` where there is no such command.
-pub fn unknown_worker_flags<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Option<Vec<&'a str>> {
-    let help = help("worker")?;
+/// Flags of `sts worker` that are not known to it.
+pub fn unknown_worker_flags<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let help = help("worker");
     let known: BTreeSet<&str> = help.split_whitespace().filter(|word| word.starts_with("--")).collect();
     let flags = arguments.into_iter().filter(|argument| argument.starts_with("--"));
-    Some(flags.filter(|flag| !known.contains(flag.split('=').next().unwrap_or_default())).collect())
+    flags.filter(|flag| !known.contains(flag.split('=').next().unwrap_or_default())).collect()
 }
