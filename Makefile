@@ -35,7 +35,7 @@ test: models test-clients ## Everything that CI runs
 	  echo "GPU checks (models/tests/gpu.rs, tests/gpu.rs): not run, this machine has no GPU"
 	fi
 
-lint: libtorch ## rustfmt, clippy with warnings as errors, schemas, AsyncAPI, OpenAPI, Dockerfile, unit
+lint: libtorch ## rustfmt, clippy with warnings as errors, schemas, AsyncAPI, OpenAPI, Dockerfiles, manifests, units
 	@cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo test --quiet --release --package sts-protocol --test contract -- generated_files schemas_are_valid

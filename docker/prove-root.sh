@@ -2,6 +2,13 @@
 # Proves, without an engine for images, what docker/Dockerfile does: makes a fresh Debian root, runs the same two scripts
 # for it, and has the program there say that all is well and serve, as a user who is not root, and dub a film, as root.
 #
+#   docker/prove-root.sh          what docker/Dockerfile makes
+#   docker/prove-root.sh cuda     what docker/Dockerfile.cuda makes; on a machine without a GPU it computes on the CPU, and
+#                                 that the CUDA libraries are whole is what docker/install.sh makes sure of
+#
+#   docker/prove-root.sh fetch    what its target `fetch` makes: the user fetches the synthesiser, by pip and by npm;
+#                                 nothing is served. CERTIFICATES names a file of them, where a proxy has its own
+#
 # Wants: root, debootstrap, `make models` done before. MIRROR names a Debian mirror (deb.debian.org).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,11 +43,25 @@ mount -o remount,bind,ro "$root/models"
 say "what the image installs"
 install -D docker/system-packages.sh "$root/tmp/system-packages.sh"
 inside /tmp/system-packages.sh run
-docker/install.sh "$root/opt/sts"
+[ "${1:-}" = cuda ] && device=cuda || device=cpu
+docker/install.sh "$root/opt/sts" "$device"
 inside useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sts
 du -sh --one-file-system "$root"
 
 as_user=(setpriv --reuid 10001 --regid 10001 --clear-groups)
+if [ "${1:-}" = fetch ]; then
+  say "sts models fetch"
+  inside /tmp/system-packages.sh fetch
+  install -d -o 10001 -g 10001 "$root/tmp/fetched"
+  trust=()
+  if [ -n "${CERTIFICATES:-}" ]; then
+    install -m 644 "$CERTIFICATES" "$root/tmp/certificates.pem"
+    trust=(PIP_CERT=/tmp/certificates.pem NODE_EXTRA_CA_CERTS=/tmp/certificates.pem)
+  fi
+  inside "${as_user[@]}" env "${trust[@]}" MODELS_DIR=/tmp/fetched /opt/sts/bin/sts models fetch kokoro-82m
+  inside "${as_user[@]}" env MODELS_DIR=/tmp/fetched /opt/sts/bin/sts models list
+  exit
+fi
 say "sts doctor"
 inside "${as_user[@]}" env MODELS_DIR=/models /opt/sts/bin/sts doctor
 

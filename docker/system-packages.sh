@@ -4,14 +4,19 @@
 #
 #   system-packages.sh        what building and running need
 #   system-packages.sh run    what a built program needs
+#   system-packages.sh fetch  … and what it needs to fetch weights
 #   system-packages.sh tests  what the tests need besides
 set -euo pipefail
 
 # The program: espeak-ng's library for phonemes, Apertium for pairs over Portuguese, FFmpeg for films, OpenMP for libtorch,
 # OpenSSL for the Socket.IO client of `sts dub`, curl for health checks.
 packages=(libgomp1 libssl3 libespeak-ng1 espeak-ng-data apertium apertium-es-pt ffmpeg curl ca-certificates)
-# To build it and to fetch weights: a C++ compiler for libtorch's binding, OpenSSL's headers, pip.
-[ "${1:-}" = run ] || packages+=(g++ make pkg-config libssl-dev python3 python3-pip python3-venv)
+case "${1:-}" in
+  run) ;;
+  fetch) packages+=(python3 python3-pip npm) ;;
+  # A C++ compiler for libtorch's binding, OpenSSL's headers, pip for weights.
+  *) packages+=(g++ make pkg-config libssl-dev python3 python3-pip python3-venv) ;;
+esac
 # tests: a browser for the operators' page, a wall clock that jumps, Prometheus and its promtool
 [ "${1:-}" = tests ] && packages+=(chromium faketime prometheus)
 missing=()
@@ -21,6 +26,7 @@ for package in "${packages[@]}"; do
   case "$package" in
     libssl3) ldconfig -p | grep -q 'libssl\.so\.3 ' && continue ;;
     python3) command -v python3 >/dev/null && continue ;;
+    npm) command -v npm >/dev/null && continue ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 && continue ;;
     chromium) [ -n "${CHROMIUM:-}" ] && continue ;;
     prometheus) command -v prometheus >/dev/null && command -v promtool >/dev/null && continue ;;
@@ -28,8 +34,13 @@ for package in "${packages[@]}"; do
   esac
   missing+=("$package")
 done
-[ "${1:-}" = run ] || command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
-[ "${1:-}" = run ] || command -v npm >/dev/null || { echo "Node.js with npm is missing: one package of voices comes by it" >&2; exit 1; }
+case "${1:-}" in
+  run | fetch) ;;
+  *)
+    command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
+    command -v npm >/dev/null || { echo "Node.js with npm is missing: one package of voices comes by it" >&2; exit 1; }
+    ;;
+esac
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ]; then

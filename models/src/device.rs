@@ -18,7 +18,7 @@ impl FromStr for DeviceChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let invalid = || format!("'{text}' is not one of auto, cpu, cuda, cuda:N");
+        let invalid = || "is not one of auto, cpu, cuda, cuda:N".to_owned();
         match text.split_once(':') {
             None if text == "auto" => Ok(Self::Auto),
             None if text == "cpu" => Ok(Self::Cpu),

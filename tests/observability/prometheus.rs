@@ -30,6 +30,8 @@ impl Prometheus {
             .replace("5s", "1s")
             .replace("rules/*.yml", &shipped.join("rules/*.yml").display().to_string())
             .replace("sts:8000", &service.address);
+        // Nobody's targets; without the folder Prometheus would complain.
+        std::fs::create_dir(folder.path().join("targets")).expect("a folder");
         let file = folder.path().join("prometheus.yml");
         std::fs::write(&file, configuration).expect("it can be written");
         // Prometheus does not say which port it took, if it was to take any.
