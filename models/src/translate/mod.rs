@@ -19,6 +19,7 @@ mod firefox;
 mod firefox_download;
 mod language_names;
 pub mod libretranslate;
+pub mod marian;
 mod portuguese_cognates;
 mod portuguese_prepare;
 pub mod remote;

@@ -1,0 +1,27 @@
+//! The Marian family of translators (Junczys-Dowmunt et al., "Marian: Fast Neural Machine Translation in C++", 2018)
+//! as native libtorch modules, on a CPU or a GPU, many sentences at once.
+//!
+//! | file | |
+//! | --- | --- |
+//! | `layers`, `encoder` | what all models of the family are made of |
+//! | `pieces` | SentencePiece |
+//! | `firefox_weights` | the file of a Firefox model as layers |
+//! | `student` | Firefox's students: the recurrent decoder, greedy search |
+//! | `shortlist` | the tokens that a student's translation may be made of |
+
+mod encoder;
+mod firefox_weights;
+mod layers;
+mod pieces;
+mod shortlist;
+mod student;
+
+pub use student::Student;
+
+use crate::device::Device;
+
+/// The device with the format that these models have there: float32 on a CPU, where their matrices are too small for
+/// another to pay; the device's own on a GPU.
+fn own_format(device: Device) -> Device {
+    if device.torch == tch::Device::Cpu { Device::CPU_F32 } else { device }
+}
