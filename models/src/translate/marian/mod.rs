@@ -8,14 +8,24 @@
 //! | `firefox_weights` | the file of a Firefox model as layers |
 //! | `student` | Firefox's students: the recurrent decoder, greedy search |
 //! | `shortlist` | the tokens that a student's translation may be made of |
+//! | `opus_config`, `opus_weights` | the files of an OPUS-MT model |
+//! | `opus`, `opus_decoder` | OPUS-MT: the standard transformer |
+//! | `search` | beam search, to n-best lists |
 
 mod encoder;
 mod firefox_weights;
 mod layers;
+mod opus;
+mod opus_config;
+mod opus_decoder;
+mod opus_weights;
 mod pieces;
+mod search;
 mod shortlist;
 mod student;
 
+pub use opus::OpusModel;
+pub use search::{EarlyStopping, Hypothesis, Never, SearchOptions};
 pub use student::Student;
 
 use crate::device::Device;
