@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
-use sts_models::translate::marian::{EarlyStopping, OpusModel, SearchOptions};
-use sts_models::{Device, EngineError};
+use sts_models::translate::marian::{EarlyStopping, OpusModel, OpusTranslator, SearchOptions};
+use sts_models::{Device, EngineError, TranslateRequest, Translation, Translator};
 
 mod support;
 
@@ -149,4 +149,35 @@ fn what_is_not_known_is_refused_by_its_key() {
     let long = vec![5; 129];
     let refused = model().generate(&[long], &model().options);
     assert!(matches!(&refused, Err(EngineError::InvalidInput(why)) if why.contains("128")), "{refused:?}");
+}
+
+#[test]
+fn a_folder_is_a_translator_of_its_pairs() {
+    let mut translator = OpusTranslator::load(&folder(), Device::CPU_F32).expect("the model is in the repository");
+    assert!(translator.supports("en", "es") && translator.supports("en", "pt"));
+    assert!(!translator.supports("en", "fr") && !translator.supports("pt", "es"));
+    let request = |text: &str, target: &str| TranslateRequest {
+        text: text.to_owned(),
+        source_language: "en".to_owned(),
+        target_language: target.to_owned(),
+        ..TranslateRequest::default()
+    };
+    let long = "word ".repeat(200);
+    let texts = ["I need a new belt.", "Where were you?", "I need a new belt. No.", long.trim()];
+    let batch = [("es", 0), ("fr", 0), ("es", 2), ("pt", 1), ("es", 3)].map(|(target, i)| request(texts[i], target));
+    let answers = translator.translate(&batch);
+    let model = model();
+    let expected = |marked: &str| {
+        let lists = model.generate(&[model.tokens(marked)], &model.options).expect("the sentence is short");
+        model.text(&lists[0][0].tokens)
+    };
+    let text = |answer: &Result<Translation, EngineError>| answer.clone().expect("the pair is served").text;
+    let first = expected(">>spa<<I need a new belt.");
+    assert_eq!(text(&answers[0]), first);
+    assert!(matches!(answers[1], Err(EngineError::Unsupported(_))), "{:?}", answers[1]);
+    let second = expected(">>spa<<No.");
+    let both = [first, second].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
+    assert_eq!(text(&answers[2]), both);
+    assert_eq!(text(&answers[3]), expected(">>por<<Where were you?"));
+    assert!(matches!(answers[4], Err(EngineError::InvalidInput(_))), "{:?}", answers[4]);
 }

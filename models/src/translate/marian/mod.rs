@@ -11,6 +11,7 @@
 //! | `opus_config`, `opus_weights` | the files of an OPUS-MT model |
 //! | `opus`, `opus_decoder` | OPUS-MT: the standard transformer |
 //! | `search` | beam search, to n-best lists |
+//! | `translator` | an OPUS-MT model as a translator of whole texts |
 
 mod encoder;
 mod firefox_weights;
@@ -23,15 +24,17 @@ mod pieces;
 mod search;
 mod shortlist;
 mod student;
+mod translator;
 
 pub use opus::OpusModel;
 pub use search::{EarlyStopping, Hypothesis, Never, SearchOptions};
 pub use student::Student;
+pub use translator::OpusTranslator;
 
 use crate::device::Device;
 
 /// The device with the format that these models have there: float32 on a CPU, where their matrices are too small for
 /// another to pay; the device's own on a GPU.
-fn own_format(device: Device) -> Device {
+pub fn own_format(device: Device) -> Device {
     if device.torch == tch::Device::Cpu { Device::CPU_F32 } else { device }
 }
