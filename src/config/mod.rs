@@ -30,7 +30,7 @@ use settings::SETTINGS;
 
 pub use settings::SettingFlags;
 pub use tokens::TokenSource;
-pub use translators::{ChatChoice, DeepLChoice, LibreTranslateChoice, TranslatorChoice};
+pub use translators::{ChatChoice, DeepLChoice, LOCAL_TRANSLATORS, LibreTranslateChoice, TranslatorChoice};
 
 /// The voices.json that ships.
 pub const DEFAULT_VOICES: &str = include_str!("../../models/voices.json");
@@ -267,6 +267,19 @@ mod tests {
         for wrong in ["deepl,deepl", "", "deepl;embedded"] {
             assert!(load(&[("TRANSLATOR", wrong), ("DEEPL_API_KEY", "0123")]).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn marian_runs_firefoxs_models_or_those_of_a_folder() {
+        let marian_model = |settings: &[(&str, &str)]| load(settings).map(|config| config.translators.marian_model);
+        assert_eq!(marian_model(&[("TRANSLATOR", "marian,embedded")]).expect("valid"), None);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().display().to_string();
+        let settings = [("TRANSLATOR", "marian"), ("MARIAN_MODEL_PATH", path.as_str())];
+        let error = marian_model(&settings).expect_err("the folder is empty");
+        assert!(error.0.iter().any(|problem| problem.contains("config.json")), "{error:?}");
+        std::fs::write(folder.path().join("config.json"), "{}").expect("written");
+        assert_eq!(marian_model(&settings).expect("valid").as_deref(), Some(folder.path()));
     }
 
     #[test]

@@ -32,9 +32,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting(
         "translator",
         "embedded",
-        "Translators in the order that they are asked: embedded, deepl, chat, libretranslate",
+        "Translators in the order that they are asked: embedded, marian, deepl, chat, libretranslate",
     ),
     setting("translator_for", "", "Other orders for some pairs, as en-es=deepl,embedded;en-fr=deepl"),
+    setting("marian_model_path", "", "An OPUS-MT directory for marian (default: Firefox's models in MODELS_DIR)"),
     setting("translator_pairs", "en-es,en-pt", "Pairs that are loaded before the service is ready"),
     setting("translator_downloads", "false", "Fetch pairs that the store lacks from Mozilla, where it can be reached"),
     setting("translation_cache_bytes", "4194304", "Texts that are remembered of what the network translated; 0: none"),

@@ -1,6 +1,7 @@
 //! Which translators are asked, and what each needs to know.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use sts_models::translate::deepl::{Formality, TargetVariants};
 use sts_models::translate::fallback::Preferences;
@@ -9,7 +10,10 @@ use sts_models::translate::remote::Secret;
 use super::reader::Reader;
 
 /// Every translator that can be chosen, by its name in the settings.
-pub const TRANSLATORS: [&str; 4] = ["embedded", "deepl", "chat", "libretranslate"];
+pub const TRANSLATORS: [&str; 5] = ["embedded", "marian", "deepl", "chat", "libretranslate"];
+
+/// Those of them that work in this process.
+pub const LOCAL_TRANSLATORS: [&str; 2] = ["embedded", "marian"];
 
 /// Which translators are asked, and what each needs to know.
 #[derive(Clone, Debug)]
@@ -18,6 +22,8 @@ pub struct TranslatorChoice {
     pub preferences: Preferences,
     /// Bytes of texts that are remembered with their translations, where some list names a translator on the network.
     pub cache_bytes: usize,
+    /// The folder of marian's model; `None`: it runs Firefox's models.
+    pub marian_model: Option<PathBuf>,
     /// DeepL's settings, when some list names it.
     pub deepl: Option<DeepLChoice>,
     /// The chat model's, when some list names it.
@@ -99,10 +105,20 @@ impl Reader {
         TranslatorChoice {
             preferences,
             cache_bytes: self.parse("translation_cache_bytes"),
+            marian_model: is_named("marian").then(|| self.marian_model()).flatten(),
             deepl,
             chat,
             libretranslate,
         }
+    }
+
+    fn marian_model(&mut self) -> Option<PathBuf> {
+        let path = Some(self.text("marian_model_path")).filter(|path| !path.is_empty()).map(PathBuf::from)?;
+        if !path.join("config.json").is_file() {
+            let problem = format!("{} has no config.json, as OPUS-MT's folders do", path.display());
+            self.problem("marian_model_path", problem);
+        }
+        Some(path)
     }
 
     fn chat(&mut self) -> ChatChoice {

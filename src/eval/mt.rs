@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use serde::Serialize;
-use sts_models::{EngineInfo, TranslateRequest, Translator};
+use sts_models::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
 
 use super::latency::{Latencies, LatencySummary};
 use super::metrics::bleu::{self, BleuCounts};
@@ -33,6 +33,9 @@ pub struct MtArgs {
     /// Only the first so many sentences
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+    /// Translate them once more, so many a call, and report the time of these calls too
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch: Option<u32>,
     /// Write the figures and every hypothesis to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -53,8 +56,23 @@ pub struct MtReport {
     pub parts: Vec<MtRow>,
     /// All sentences together.
     pub total: MtRow,
+    /// Many sentences a call, when that was asked for.
+    pub batched: Option<MtBatched>,
     /// Every sentence with its translation.
     pub sentences: Vec<MtSentence>,
+}
+
+/// Figures over calls with many sentences each.
+#[derive(Clone, Debug, Serialize)]
+pub struct MtBatched {
+    /// Sentences a call; the last may have fewer.
+    pub size: usize,
+    /// Time of the calls.
+    pub latency: LatencySummary,
+    /// Sentences a second over all calls.
+    pub sentences_per_second: f64,
+    /// How many sentences were translated otherwise than alone, or failed.
+    pub different: usize,
 }
 
 /// Figures over some sentences.
@@ -121,8 +139,10 @@ pub fn evaluate(args: &MtArgs, translator: &mut dyn Translator) -> anyhow::Resul
     if args.labels.is_none() {
         parts.clear();
     }
+    let batched = args.batch.map(|size| measure_batches(args, translator, &sentences, size as usize));
     Ok(MtReport {
         engine: info,
+        batched,
         pair: format!("{}-{}", args.from, args.to),
         bleu_signature: bleu::SIGNATURE,
         chrf_signature: chrf::SIGNATURE,
@@ -163,6 +183,34 @@ fn read_parallel(args: &MtArgs) -> anyhow::Result<Vec<(String, String, String)>>
     Ok(parallel.map(|((label, source), reference)| (label, source, reference)).collect())
 }
 
+/// Translates all sentences again, `size` a call.
+fn measure_batches(args: &MtArgs, translator: &mut dyn Translator, sentences: &[MtSentence], size: usize) -> MtBatched {
+    let (mut latencies, mut different) = (Latencies::default(), 0);
+    for batch in sentences.chunks(size) {
+        let requests: Vec<TranslateRequest> = batch.iter().map(|sentence| request(args, &sentence.source)).collect();
+        let start = Instant::now();
+        let answers = translator.translate(&requests);
+        latencies.push(start.elapsed());
+        let alone = batch.iter().map(|sentence| &sentence.hypothesis);
+        let is_same = |answer: &Result<Translation, EngineError>, alone: &String| {
+            answer.as_ref().is_ok_and(|translation| translation.text == *alone)
+        };
+        different += batch.len() - alone.zip(&answers).filter(|(alone, answer)| is_same(answer, alone)).count();
+    }
+    let latency = latencies.summary();
+    let sentences_per_second = sentences.len() as f64 / latency.total_s;
+    MtBatched { size, latency, sentences_per_second, different }
+}
+
+fn request(args: &MtArgs, source: &str) -> TranslateRequest {
+    TranslateRequest {
+        text: source.to_owned(),
+        source_language: args.from.clone(),
+        target_language: args.to.clone(),
+        ..TranslateRequest::default()
+    }
+}
+
 fn translate(
     args: &MtArgs,
     translator: &mut dyn Translator,
@@ -170,12 +218,7 @@ fn translate(
     source: String,
     reference: String,
 ) -> MtSentence {
-    let request = TranslateRequest {
-        text: source.clone(),
-        source_language: args.from.clone(),
-        target_language: args.to.clone(),
-        ..TranslateRequest::default()
-    };
+    let request = request(args, &source);
     let start = Instant::now();
     let answer = translator.translate(&[request]).pop();
     let ms = start.elapsed().as_secs_f64() * 1000.0;
@@ -235,6 +278,14 @@ impl std::fmt::Display for MtReport {
             ]);
         }
         writeln!(formatter, "{table}")?;
+        if let Some(MtBatched { size, latency, sentences_per_second, different }) = &self.batched {
+            writeln!(
+                formatter,
+                "{size} sentences a call: p50 {:.1} ms, p95 {:.1} ms, {sentences_per_second:.1} sentences a second, \
+                 {different} otherwise than alone",
+                latency.p50_ms, latency.p95_ms
+            )?;
+        }
         write!(formatter, "BLEU {}\nchrF2 {}", self.bleu_signature, self.chrf_signature)
     }
 }

@@ -69,6 +69,17 @@ fn the_table_names_how_the_scores_were_computed() {
 }
 
 #[test]
+fn batches_are_timed_and_compared_with_single_sentences() {
+    let (_folder, args) = corpus(&["--ref", "ref", "--batch", "2"]);
+    let report = evaluate(&args, &mut phrase_book()).expect("it can run");
+    let table = report.to_string();
+    let batched = report.batched.expect("it was asked for");
+    // The third sentence is not in the book.
+    assert_eq!((batched.size, batched.latency.calls, batched.different), (2, 2, 1));
+    assert!(table.contains("2 sentences a call"), "{table}");
+}
+
+#[test]
 fn files_out_of_step_and_pairs_not_served_are_refused() {
     let (_folder, args) = corpus(&["--ref", "short"]);
     let error = evaluate(&args, &mut phrase_book()).expect_err("the files differ in length");

@@ -7,10 +7,11 @@ use sts_actors::job::{AsrInput, AsrOutput, TranslationInput, TranslationOutput, 
 use sts_actors::stage::{EngineFactory, EngineSource, Fallback};
 use sts_models::gated::VadGated;
 use sts_models::kokoro::{KokoroOptions, KokoroSynthesizer};
+use sts_models::translate::marian::OpusTranslator;
 use sts_models::translate::{EmbeddedTranslator, EmbeddedTranslatorOptions};
 use sts_models::vad::{Vad, VadOptions};
 use sts_models::whisper::{WhisperOptions, WhisperRecognizer};
-use sts_models::{Device, DeviceChoice, DeviceFault, EngineError};
+use sts_models::{Device, DeviceChoice, DeviceFault, EngineError, TranslateRequest, Translator};
 use sts_protocol::Stage;
 
 use super::capabilities::Capabilities;
@@ -163,16 +164,18 @@ pub fn recognizer(config: &Config, device: Device) -> Result<VadGated<WhisperRec
 /// # Errors
 /// One that cannot be used, by its setting's name.
 pub fn translators(config: &Config) -> Result<Translators, String> {
-    Translators::new(config, Arc::new(|config| Ok(Box::new(embedded_translator(config)?))))
+    Translators::new(config, Arc::new(|config| Ok(Box::new(embedded_translator(config, None)?))))
 }
 
-/// The embedded translator, warm for the pairs that the settings name.
+/// The embedded translator, warm for the pairs that the settings name. With a device, libtorch runs Firefox's models
+/// there.
 ///
 /// # Errors
 /// Weights or packages that are missing or broken, and pairs that it does not know.
-fn embedded_translator(config: &Config) -> Result<EmbeddedTranslator, EngineError> {
+fn embedded_translator(config: &Config, device: Option<Device>) -> Result<EmbeddedTranslator, EngineError> {
     let options = EmbeddedTranslatorOptions {
         allow_download: config.translator_downloads,
+        device,
         ..EmbeddedTranslatorOptions::default()
     };
     let mut translator = EmbeddedTranslator::load(&config.models_dir, options)?;
@@ -180,6 +183,31 @@ fn embedded_translator(config: &Config) -> Result<EmbeddedTranslator, EngineErro
         config.translator_pairs.iter().map(|(source, target)| (source.as_str(), target.as_str())).collect();
     translator.warm_up(&pairs)?;
     Ok(translator)
+}
+
+/// Marian in libtorch: the model of the folder that the settings name, or Firefox's models. Warm for the pairs that
+/// the settings name and it has.
+///
+/// # Errors
+/// Weights that are missing or broken, and a device that is not there.
+pub fn marian_translator(config: &Config) -> Result<Box<dyn Translator>, EngineError> {
+    let device = Device::resolve(config.device).map_err(EngineError::Unavailable)?;
+    let Some(folder) = &config.translators.marian_model else {
+        return Ok(Box::new(embedded_translator(config, Some(device))?));
+    };
+    let mut translator = OpusTranslator::load(folder, device)?;
+    for (source, target) in &config.translator_pairs {
+        if translator.supports(source, target) {
+            let request = TranslateRequest {
+                text: "1, 2, 3.".to_owned(),
+                source_language: source.clone(),
+                target_language: target.clone(),
+                ..TranslateRequest::default()
+            };
+            translator.translate(&[request]).into_iter().collect::<Result<Vec<_>, _>>()?;
+        }
+    }
+    Ok(Box::new(translator))
 }
 
 /// Kokoro, warm.

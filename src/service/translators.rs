@@ -18,7 +18,8 @@ use sts_models::{EngineError, TranslateRequest, Translation, Translator};
 
 use super::capabilities::Capabilities;
 use super::engines::TranslationEngine;
-use crate::config::{ChatChoice, Config, DeepLChoice, LibreTranslateChoice, TranslatorChoice};
+use super::factories::marian_translator;
+use crate::config::{ChatChoice, Config, DeepLChoice, LOCAL_TRANSLATORS, LibreTranslateChoice, TranslatorChoice};
 
 /// How long a worker waits for texts of other streams once it has one: little beside the call that it saves.
 const LINGER: Duration = Duration::from_millis(5);
@@ -149,10 +150,10 @@ impl Translators {
     /// # Errors
     /// Weights of the embedded one that are missing or broken, and pairs that it does not know.
     pub fn build(&self, config: &Config) -> Result<Box<dyn Translator>, EngineError> {
-        if !self.needs_network() {
-            return (self.0.embedded)(config);
-        }
         let preferences = self.0.choice.preferences.clone();
+        if let ([only], false) = (preferences.all().as_slice(), self.needs_network()) {
+            return self.local(only, config);
+        }
         let links = preferences.all().into_iter().map(|name| self.link(name, config)).collect::<Result<_, _>>()?;
         let limit = network_limit(config.timeouts[1], &self.0.choice);
         let chosen = Box::new(FallbackTranslator::new(links, preferences, limit));
@@ -169,9 +170,14 @@ impl Translators {
         let remote = self.0.remotes.iter().find(|remote| remote.service.name() == name);
         let (translator, guard) = match remote {
             Some(Remote { service, guard }) => (service.translator(), Some(Arc::clone(guard))),
-            None => ((self.0.embedded)(config)?, None),
+            None => (self.local(&name, config)?, None),
         };
         Ok(Link { name, translator, guard })
+    }
+
+    /// A translator that works in this process.
+    fn local(&self, name: &str, config: &Config) -> Result<Box<dyn Translator>, EngineError> {
+        if name == "marian" { marian_translator(config) } else { (self.0.embedded)(config) }
     }
 
     /// Puts away what was made in accounts. Waits for it on this thread.
@@ -237,8 +243,8 @@ fn breaker_listener(events: &Arc<OnceLock<EventSender>>) -> BreakerListener {
 /// The time that translators on the network have together for a batch.
 fn network_limit(stage_limit: Duration, choice: &TranslatorChoice) -> Duration {
     let whole = stage_limit.mul_f64(STAGE_SHARE);
-    let has_embedded = choice.preferences.all().iter().any(|name| name == "embedded");
-    if has_embedded { whole.mul_f64(1.0 - EMBEDDED_SHARE) } else { whole }
+    let has_local = choice.preferences.all().iter().any(|name| LOCAL_TRANSLATORS.contains(&name.as_str()));
+    if has_local { whole.mul_f64(1.0 - EMBEDDED_SHARE) } else { whole }
 }
 
 /// The time that each of them has: one may be asked after another has failed.

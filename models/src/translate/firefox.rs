@@ -1,4 +1,5 @@
-//! Firefox's translation models, run in this process by the crate `fxtranslate`.
+//! Firefox's translation models, run in this process: by the crate `fxtranslate` in int8 on a CPU, or by
+//! [libtorch](super::marian) on any device.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -6,8 +7,10 @@ use std::path::{Path, PathBuf};
 use fxtranslate::engine::Engine;
 use fxtranslate::segment::CONTEXT_WINDOW;
 
+use super::marian::Student;
 use super::route::{Leg, LegKind, Pair};
 use super::sentences;
+use crate::device::Device;
 use crate::engine::EngineError;
 
 /// Sentences decoded together. More than this saves nothing on a CPU and makes the short wait for the long.
@@ -42,18 +45,53 @@ fn pair_of_four_letters(letters: &str) -> Option<Pair> {
     valid.then(|| Pair::new(&letters[..2], &letters[2..]))
 }
 
+/// Sentences decoded together by libtorch.
+const SENTENCES_PER_TORCH_BATCH: usize = 64;
+
 /// One pair's model, loaded.
 pub struct FirefoxPair {
-    engine: Engine,
+    engine: Runtime,
+}
+
+/// What a model is run by.
+enum Runtime {
+    Int8(Box<Engine>),
+    Torch(Box<Student>),
+}
+
+impl Runtime {
+    fn tokens(&self, text: &str) -> usize {
+        match self {
+            Self::Int8(engine) => engine.src_ids(text).len(),
+            Self::Torch(student) => student.tokens(text),
+        }
+    }
+
+    fn translate(&self, texts: &[&str]) -> Result<Vec<String>, EngineError> {
+        match self {
+            Self::Int8(engine) => Ok(engine.translate_batch(texts)),
+            Self::Torch(student) => student.translate(texts),
+        }
+    }
+
+    fn batch(&self) -> usize {
+        match self {
+            Self::Int8(_) => SENTENCES_PER_BATCH,
+            Self::Torch(_) => SENTENCES_PER_TORCH_BATCH,
+        }
+    }
 }
 
 impl FirefoxPair {
     /// Loads `model.bin`, `vocab.spm` (or `vocab.src.spm` and `vocab.trg.spm`) and, where there is one, the
-    /// lexical shortlist `lex.bin`.
+    /// lexical shortlist `lex.bin`. With a device, libtorch runs it there.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] that names the folder when a file is missing or is not what it should be.
-    pub fn load(folder: &Path) -> Result<Self, EngineError> {
+    pub fn load(folder: &Path, device: Option<Device>) -> Result<Self, EngineError> {
+        if let Some(device) = device {
+            return Ok(Self { engine: Runtime::Torch(Box::new(Student::load(folder, device)?)) });
+        }
         let failed = |why: String| EngineError::Unavailable(format!("model {}: {why}", folder.display()));
         let shared = folder.join("vocab.spm");
         let (source, target) = match shared.is_file() {
@@ -71,7 +109,7 @@ impl FirefoxPair {
             Ok(engine.with_shortlist_bytes(&bytes))
         });
         let engine = loaded.unwrap_or_else(|_| Err("a file is damaged".to_owned())).map_err(failed)?;
-        Ok(Self { engine })
+        Ok(Self { engine: Runtime::Int8(Box::new(engine)) })
     }
 
     /// Translates sentences, batched by length; what came in as an error goes out as it was.
@@ -85,7 +123,7 @@ impl FirefoxPair {
         };
         let mut to_translate: Vec<&mut Part> = parts.iter_mut().filter(|part| part.tokens.is_some()).collect();
         to_translate.sort_by_key(|part| part.tokens);
-        for group in to_translate.chunks_mut(SENTENCES_PER_BATCH) {
+        for group in to_translate.chunks_mut(self.engine.batch()) {
             self.translate_group(group);
         }
         let mut answers: Vec<Result<String, EngineError>> =
@@ -110,7 +148,7 @@ impl FirefoxPair {
         let mut parts = Vec::new();
         for (sentence, text) in sentences.iter().enumerate() {
             let Ok(text) = text else { continue };
-            let tokens = if sentences::has_overlong_word(text) { usize::MAX } else { self.engine.src_ids(text).len() };
+            let tokens = if sentences::has_overlong_word(text) { usize::MAX } else { self.engine.tokens(text) };
             if tokens <= CONTEXT_WINDOW {
                 let spoken = text.chars().any(char::is_alphanumeric);
                 parts.push(Part { sentence, text: Ok(text.clone()), tokens: spoken.then_some(tokens) });
@@ -130,7 +168,7 @@ impl FirefoxPair {
             }
         };
         for word in text.split(' ') {
-            let tokens = if sentences::has_overlong_word(word) { usize::MAX } else { self.engine.src_ids(word).len() };
+            let tokens = if sentences::has_overlong_word(word) { usize::MAX } else { self.engine.tokens(word) };
             if tokens > CONTEXT_WINDOW {
                 close(&mut open, parts);
                 parts.push(Part { sentence, text: Ok(word.to_owned()), tokens: None });
@@ -154,10 +192,11 @@ impl FirefoxPair {
     fn translate_group(&self, group: &mut [&mut Part]) {
         let texts: Vec<String> = group.iter().map(|part| part.text.clone().unwrap_or_default()).collect();
         let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let translated = catch_unwind(AssertUnwindSafe(|| self.engine.translate_batch(&borrowed)));
+        let translated = catch_unwind(AssertUnwindSafe(|| self.engine.translate(&borrowed)));
         for (position, part) in group.iter_mut().enumerate() {
             part.text = match &translated {
-                Ok(translated) => Ok(translated[position].trim().to_owned()),
+                Ok(Ok(translated)) => Ok(translated[position].trim().to_owned()),
+                Ok(Err(error)) => Err(error.clone()),
                 Err(_) => panicked(),
             };
         }
@@ -201,6 +240,6 @@ mod tests {
         for name in ["model.bin", "vocab.spm", "lex.bin"] {
             std::fs::write(folder.path().join(name), [7_u8; 300]).expect("the folder is writable");
         }
-        assert!(matches!(FirefoxPair::load(folder.path()), Err(EngineError::Unavailable(_))));
+        assert!(matches!(FirefoxPair::load(folder.path(), None), Err(EngineError::Unavailable(_))));
     }
 }

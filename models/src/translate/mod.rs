@@ -19,6 +19,7 @@ mod firefox;
 mod firefox_download;
 mod language_names;
 pub mod libretranslate;
+pub mod marian;
 mod portuguese_cognates;
 mod portuguese_prepare;
 pub mod remote;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::device::Device;
 use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
 use apertium::ApertiumPair;
 use firefox::FirefoxPair;
@@ -49,6 +51,8 @@ pub const MAX_TEXT_BYTES: usize = 16 * 1024;
 pub struct EmbeddedTranslatorOptions {
     /// Whether models of pairs that the store lacks may be downloaded from Mozilla into the store.
     pub allow_download: bool,
+    /// Where libtorch runs Firefox's models; `None`: `fxtranslate` does, in int8 on the CPU.
+    pub device: Option<Device>,
     /// Where Apertium's modes are installed.
     pub apertium_modes: PathBuf,
     /// How long an Apertium pipeline has for one sentence before it is taken for stuck.
@@ -59,6 +63,7 @@ impl Default for EmbeddedTranslatorOptions {
     fn default() -> Self {
         Self {
             allow_download: false,
+            device: None,
             apertium_modes: PathBuf::from("/usr/share/apertium/modes"),
             apertium_deadline: Duration::from_secs(3),
         }
@@ -126,6 +131,11 @@ impl EmbeddedTranslator {
         self.apertium.values().flat_map(ApertiumPair::process_ids).collect()
     }
 
+    /// What runs Firefox's models.
+    fn runtime(&self) -> &'static str {
+        if self.options.device.is_some() { "marian" } else { "fxtranslate" }
+    }
+
     fn route(&self, pair: &Pair) -> Result<Vec<Leg>, EngineError> {
         self.routes.find(pair).ok_or_else(|| EngineError::Unsupported(self.why_unsupported(pair)))
     }
@@ -151,7 +161,7 @@ impl EmbeddedTranslator {
             Ok(route) => route,
             Err(error) => return refuse_all(error),
         };
-        let engine = route::describe(&route);
+        let engine = route::describe(&route, self.runtime());
         let splits: Vec<Vec<String>> = texts.iter().map(|text| sentences::split(&pair.source, text)).collect();
         let mut current: Vec<Result<String, EngineError>> = splits.iter().flatten().cloned().map(Ok).collect();
         for leg in &route {
@@ -191,7 +201,7 @@ impl EmbeddedTranslator {
     fn make_ready(&mut self, leg: &Leg) -> Result<(), EngineError> {
         match leg.kind {
             LegKind::Firefox if !self.firefox.contains_key(&leg.pair) => {
-                let engine = FirefoxPair::load(&firefox::folder(&self.store, &leg.pair))?;
+                let engine = FirefoxPair::load(&firefox::folder(&self.store, &leg.pair), self.options.device)?;
                 self.firefox.insert(leg.pair.clone(), engine);
             }
             LegKind::Apertium if !self.apertium.contains_key(&leg.pair) => {
@@ -222,7 +232,11 @@ impl EmbeddedTranslator {
 
 impl Translator for EmbeddedTranslator {
     fn info(&self) -> EngineInfo {
-        EngineInfo { name: "fxtranslate + apertium".to_owned(), device: "cpu".to_owned(), precision: "int8".to_owned() }
+        let (device, precision) = match self.options.device.map(marian::own_format) {
+            Some(device) => (device.name(), device.precision()),
+            None => ("cpu".to_owned(), "int8".to_owned()),
+        };
+        EngineInfo { name: format!("{} + apertium", self.runtime()), device, precision }
     }
 
     fn supports(&self, source: &str, target: &str) -> bool {
@@ -230,26 +244,34 @@ impl Translator for EmbeddedTranslator {
     }
 
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
-        let mut answers: Vec<Option<Result<Translation, EngineError>>> = vec![None; batch.len()];
-        let mut groups: Vec<(Pair, Vec<(usize, String)>)> = Vec::new();
-        for (index, request) in batch.iter().enumerate() {
-            match accept(request) {
-                Accepted::Answered(answer) => answers[index] = Some(answer),
-                Accepted::Translate(pair, text) => match groups.iter_mut().find(|(known, _)| *known == pair) {
-                    Some((_, members)) => members.push((index, text)),
-                    None => groups.push((pair, vec![(index, text)])),
-                },
-            }
-        }
-        for (pair, members) in groups {
-            let texts: Vec<&str> = members.iter().map(|(_, text)| text.as_str()).collect();
-            for ((index, _), answer) in members.iter().zip(self.translate_pair(&pair, &texts)) {
-                answers[*index] = Some(answer);
-            }
-        }
-        let unanswered = || Err(EngineError::Poisoned("a request was left without an answer".to_owned()));
-        answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect()
+        by_pair(batch, |pair, texts| self.translate_pair(pair, texts))
     }
+}
+
+/// Translates a batch pair by pair; what needs no engine, and what none can take, is answered here.
+fn by_pair(
+    batch: &[TranslateRequest],
+    mut translate: impl FnMut(&Pair, &[&str]) -> Vec<Result<Translation, EngineError>>,
+) -> Vec<Result<Translation, EngineError>> {
+    let mut answers: Vec<Option<Result<Translation, EngineError>>> = vec![None; batch.len()];
+    let mut groups: Vec<(Pair, Vec<(usize, String)>)> = Vec::new();
+    for (index, request) in batch.iter().enumerate() {
+        match accept(request) {
+            Accepted::Answered(answer) => answers[index] = Some(answer),
+            Accepted::Translate(pair, text) => match groups.iter_mut().find(|(known, _)| *known == pair) {
+                Some((_, members)) => members.push((index, text)),
+                None => groups.push((pair, vec![(index, text)])),
+            },
+        }
+    }
+    for (pair, members) in groups {
+        let texts: Vec<&str> = members.iter().map(|(_, text)| text.as_str()).collect();
+        for ((index, _), answer) in members.iter().zip(translate(&pair, &texts)) {
+            answers[*index] = Some(answer);
+        }
+    }
+    let unanswered = || Err(EngineError::Poisoned("a request was left without an answer".to_owned()));
+    answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect()
 }
 
 /// Puts texts together again from their sentences: `lengths` says how many each has. A text with a sentence that

@@ -102,9 +102,9 @@ impl Routes {
 }
 
 /// The chain in words, as `fxtranslate en-pt + apertium pt-es`.
-pub fn describe(route: &[Leg]) -> String {
+pub fn describe(route: &[Leg], firefox: &str) -> String {
     let name = |leg: &Leg| match leg.kind {
-        LegKind::Firefox | LegKind::Download => format!("fxtranslate {}", leg.pair),
+        LegKind::Firefox | LegKind::Download => format!("{firefox} {}", leg.pair),
         LegKind::Apertium => format!("apertium {}", leg.pair),
     };
     route.iter().map(name).collect::<Vec<_>>().join(" + ")
@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn found(routes: &Routes, source: &str, target: &str) -> Option<String> {
-        routes.find(&Pair::new(source, target)).map(|route| describe(&route))
+        routes.find(&Pair::new(source, target)).map(|route| describe(&route, "fxtranslate"))
     }
 
     fn as_shipped() -> Vec<Leg> {
