@@ -7,6 +7,7 @@ use super::excitation::Noise;
 use super::network::{Network, SAMPLES_PER_FRAME, Utterance};
 use super::tokens::{Piece, Vocabulary};
 use super::voices::Voices;
+use super::wording::{self, Chosen};
 use crate::device::Device;
 use crate::engine::{EngineError, EngineInfo, Speech, SynthesizeRequest, Synthesizer, WhenTooLong};
 use crate::fit::{self, Grid, Plan, Rhythm};
@@ -54,26 +55,19 @@ pub struct KokoroSynthesizer {
 }
 
 /// A request whose rhythm is known: what is to be spoken, piece by piece, and when.
-struct Prepared {
+pub(super) struct Prepared {
     utterances: Vec<Utterance>,
     rhythm: Rhythm,
 }
 
 impl Prepared {
     /// How long it lasts by itself, ms.
-    fn natural_ms(&self) -> f64 {
+    pub(super) fn natural_ms(&self) -> f64 {
         GRID.ms(self.rhythm.natural() * SAMPLES_PER_FRAME as f64)
     }
 }
 
-/// The words that are to be spoken.
-struct Chosen {
-    prepared: Prepared,
-    is_hurried: bool,
-    is_other: bool,
-}
-
-/// … and how.
+/// Words that were chosen, and how they are spoken.
 struct Planned {
     prepared: Prepared,
     plan: Plan,
@@ -179,40 +173,16 @@ impl KokoroSynthesizer {
 
     fn plan(&self, request: &SynthesizeRequest) -> Outlook {
         request.slot.as_ref().map_or(Ok(()), fit::check_slot)?;
-        let Some(chosen) = self.choose(request)? else { return Ok(None) };
+        let Some(chosen) = wording::choose(request, |text| self.prepare(text, &request.language, &request.voice))?
+        else {
+            return Ok(None);
+        };
         let plan = match &request.slot {
             None => fit::unhurried(&chosen.prepared.rhythm, GRID),
             Some(slot) => fit::plan(&chosen.prepared.rhythm, slot, request.speed_bounds, request.max_overrun, GRID)?,
         };
         let Chosen { prepared, is_hurried, is_other } = chosen;
         Ok(Some(Planned { prepared, plan, is_hurried, is_other }))
-    }
-
-    /// Decides between the request's words and the others that it may have, by how long each would last.
-    fn choose(&self, request: &SynthesizeRequest) -> Result<Option<Chosen>, EngineError> {
-        let wanted_ms = request
-            .slot
-            .as_ref()
-            .map_or(f64::INFINITY, |slot| fit::comfortable_ms(slot, request.speed_bounds.1, request.hurry));
-        let prepare = |text: &str| self.prepare(text, &request.language, &request.voice);
-        let own = prepare(&request.text);
-        let is_too_long = |prepared: &Prepared| prepared.natural_ms() > wanted_ms;
-        let choose = |prepared: Prepared, is_other| {
-            let is_hurried = is_too_long(&prepared);
-            Chosen { prepared, is_hurried, is_other }
-        };
-        match (&request.when_too_long, own) {
-            (WhenTooLong::Ask, Ok(Some(own))) if is_too_long(&own) => {
-                Err(EngineError::TooLong { predicted_ms: own.natural_ms(), wanted_ms })
-            }
-            (WhenTooLong::Rather(other), Ok(Some(own))) if is_too_long(&own) => match prepare(other) {
-                Ok(Some(other)) if other.natural_ms() < own.natural_ms() => Ok(Some(choose(other, true))),
-                _ => Ok(Some(choose(own, false))),
-            },
-            // These are at least no worse than an error.
-            (WhenTooLong::Rather(other), Err(_)) => Ok(prepare(other)?.map(|other| choose(other, true))),
-            (_, own) => Ok(own?.map(|own| choose(own, false))),
-        }
     }
 
     /// The pieces of all planned requests, those of one length together.
