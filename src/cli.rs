@@ -159,6 +159,7 @@ fn settings(flags: &SettingFlags, file: Option<&std::path::Path>) -> Result<Conf
 
 /// What the service needs with these settings, for `sts doctor`.
 fn needs(config: &Config) -> anyhow::Result<doctor::Needs> {
+    let translators = service::Translators::ask_each(config).map_err(anyhow::Error::msg)?;
     Ok(doctor::Needs {
         device: config.device,
         artifacts: weights::artifacts(config)?,
@@ -168,6 +169,7 @@ fn needs(config: &Config) -> anyhow::Result<doctor::Needs> {
         apertium_pairs: vec![vec!["pt-es".to_owned(), "por-spa".to_owned()]],
         addresses: vec![format!("{}:{}", config.host, config.port), format!("{}:{}", config.ops_host, config.ops_port)],
         voices: None,
+        translators: translators.into_iter().map(|(name, answer)| doctor::AskedTranslator { name, answer }).collect(),
     })
 }
 

@@ -7,12 +7,13 @@ mod hardware;
 mod machine;
 mod service;
 mod software;
+mod translators;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use sts_models::DeviceChoice;
+use sts_models::{DeviceChoice, EngineError};
 
 pub use machine::{Machine, ThisMachine};
 
@@ -111,6 +112,15 @@ pub struct Artifact {
     pub state: ArtifactState,
 }
 
+/// A translator on the network, as it answered.
+#[derive(Clone, Debug)]
+pub struct AskedTranslator {
+    /// Its name in the settings, as `deepl`.
+    pub name: &'static str,
+    /// What it says of itself, or why it does not serve.
+    pub answer: Result<String, EngineError>,
+}
+
 /// What the service needs with its present settings.
 #[derive(Clone, Debug)]
 pub struct Needs {
@@ -125,6 +135,8 @@ pub struct Needs {
     /// Apertium pairs that translation goes through; each is a list of names for the same pair, as
     /// `["pt-es", "por-spa"]`, of which one has to be installed.
     pub apertium_pairs: Vec<Vec<String>>,
+    /// Translators on the network that the settings name.
+    pub translators: Vec<AskedTranslator>,
     /// Addresses that the service will listen on, as `127.0.0.1:8000`.
     pub addresses: Vec<String>,
     /// The file of voice profiles; none when the built-in one is used.
@@ -135,6 +147,7 @@ pub struct Needs {
 pub fn examine(machine: &dyn Machine, needs: &Needs) -> Vec<Finding> {
     let mut findings = hardware::check(machine, needs.device);
     findings.extend(software::check(machine, needs));
+    findings.extend(needs.translators.iter().map(translators::finding));
     findings.extend(service::check(machine, needs));
     findings
 }

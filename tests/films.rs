@@ -2,13 +2,13 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::film::{Film, IN_STEP, fragments, pictures, probe, run_up, sound};
-use support::messages::{RATE_HZ, samples};
+use support::messages::RATE_HZ;
 use support::{Service, get, succeed};
 
 /// How long anything here may take.

@@ -10,7 +10,7 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use doubles::chat::ChatDouble;
+use doubles::chat::{ChatDouble, Habit};
 use doubles::deepl::{Conduct, DeepLDouble, KEY};
 use doubles::http::Answer;
 use doubles::libretranslate::LibreTranslateDouble;
@@ -21,6 +21,21 @@ use support::{Service, get};
 
 /// How long anything that must come is waited for.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What `sts doctor` finds of the translators that these settings name.
+fn doctor(settings: &[(&str, &str)]) -> Vec<Value> {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sts"))
+        .args(["doctor", "--json"])
+        .envs(settings.iter().copied())
+        .output()
+        .expect("it runs");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings").iter();
+    findings
+        .filter(|finding| finding["what"].as_str().is_some_and(|what| what.starts_with("translator ")))
+        .cloned()
+        .collect()
+}
 
 /// The service with DeepL as its translator, or with these.
 fn service(double: &DeepLDouble, translators: &str, further: &[(&str, &str)]) -> Service {
@@ -53,7 +68,12 @@ impl Worker {
     /// Sends a fragment in which the fake recogniser hears "words N".
     async fn say(&mut self, number: i16) {
         // 1: hear it after N ms; 10 would be another way to take as long.
-        let message = fragment(&self.stream_id, self.sent, &audio(500, 1, number));
+        self.order(1, number).await;
+    }
+
+    /// Sends a fragment that tells the fakes what to do.
+    async fn order(&mut self, order: i16, number: i16) {
+        let message = fragment(&self.stream_id, self.sent, &audio(500, order, number));
         self.sent += 1;
         self.client.emit("fragment:data", &message).await.expect("the connection stays");
     }
@@ -131,14 +151,18 @@ async fn each_misconduct_has_its_code_and_its_number_of_requests() {
         (far_future(), "RATE_LIMIT_EXCEEDED", true, 1..=1),
         (Conduct::RetryAfter(529, "3600".to_owned()), "RATE_LIMIT_EXCEEDED", true, 1..=1),
         (Conduct::Status(429), "RATE_LIMIT_EXCEEDED", true, 2..=9),
+        (Conduct::Status(529), "RATE_LIMIT_EXCEEDED", true, 2..=9),
         (Conduct::Status(456), "QUOTA_EXCEEDED", false, 1..=1),
         (Conduct::Status(403), "STAGE_UNAVAILABLE", true, 1..=1),
         (Conduct::Status(413), "INVALID_FRAGMENT", false, 1..=1),
         (Conduct::Status(500), "STAGE_UNAVAILABLE", true, 2..=9),
+        (Conduct::Status(502), "STAGE_UNAVAILABLE", true, 2..=9),
+        (Conduct::Status(503), "STAGE_UNAVAILABLE", true, 2..=9),
         (Conduct::CutInRequest, "STAGE_UNAVAILABLE", true, 2..=99),
         (Conduct::CutInAnswer, "STAGE_UNAVAILABLE", true, 2..=9),
-        (Conduct::Silence, "TIMEOUT", true, 2..=2),
-        (Conduct::Dribble(2), "TIMEOUT", true, 2..=2),
+        // A third fits when chance makes both waits short.
+        (Conduct::Silence, "TIMEOUT", true, 2..=3),
+        (Conduct::Dribble(2), "TIMEOUT", true, 2..=3),
         (Conduct::BrokenJson, "STAGE_UNAVAILABLE", true, 1..=1),
         (Conduct::OneTooFew, "STAGE_UNAVAILABLE", true, 1..=1),
         (Conduct::Redirect("https://elsewhere.example/".to_owned()), "STAGE_UNAVAILABLE", true, 1..=1),
@@ -161,9 +185,17 @@ async fn each_misconduct_has_its_code_and_its_number_of_requests() {
 
 #[tokio::test]
 async fn no_other_stream_waits_for_one_that_deepl_keeps_waiting() {
-    for conduct in
-        [Conduct::Silence, Conduct::Dribble(1), Conduct::CutInAnswer, Conduct::Status(500), Conduct::Status(429)]
-    {
+    for conduct in [
+        Conduct::Silence,
+        Conduct::Dribble(1),
+        Conduct::CutInRequest,
+        Conduct::CutInAnswer,
+        Conduct::Status(500),
+        Conduct::Status(502),
+        Conduct::Status(503),
+        Conduct::Status(429),
+        Conduct::Status(529),
+    ] {
         let double = DeepLDouble::start();
         double.on("words 7", conduct.clone());
         let service = service(&double, "deepl", &[("TRANSLATION_TIMEOUT_MS", "120000")]);
@@ -182,6 +214,30 @@ async fn no_other_stream_waits_for_one_that_deepl_keeps_waiting() {
 }
 
 #[tokio::test]
+async fn what_deepl_refuses_one_stream_costs_another_no_time() {
+    // A refusal of the account rests the breaker, and the other stream is told at once; that of a text says nothing about
+    // other texts.
+    for (status, refused, others) in [
+        (456, "QUOTA_EXCEEDED", "STAGE_UNAVAILABLE"),
+        (403, "STAGE_UNAVAILABLE", "STAGE_UNAVAILABLE"),
+        (413, "INVALID_FRAGMENT", "none"),
+    ] {
+        let double = DeepLDouble::start();
+        double.on("words 7", Conduct::Status(status));
+        // So long that whoever waited for it would not be done within this test's own deadline.
+        let service = service(&double, "deepl", &[("TRANSLATION_TIMEOUT_MS", "120000")]);
+        let mut one = Worker::open(&service, "one", &[]).await;
+        let mut other = Worker::open(&service, "other", &[]).await;
+        assert_eq!(code(&one.dub(7).await), refused, "{status}");
+        for number in 1..=3 {
+            assert_eq!(code(&other.dub(number).await), others, "{status}");
+        }
+        let asked = if others == "none" { 4 } else { 1 };
+        assert_eq!(double.translate_bodies().len(), asked, "{status}: it is not repeated");
+    }
+}
+
+#[tokio::test]
 async fn streams_of_one_programme_are_translated_once() {
     let double = DeepLDouble::start();
     let service = service(&double, "deepl", &[]);
@@ -196,6 +252,8 @@ async fn streams_of_one_programme_are_translated_once() {
         }
     }
     assert_eq!(double.translate_bodies().len(), 2);
+    metric(&service, r#"sts_translation_cache_requests_total{result="hit"} 2"#);
+    metric(&service, r#"sts_translation_cache_requests_total{result="miss"} 2"#);
 }
 
 #[tokio::test]
@@ -266,6 +324,74 @@ async fn translators_are_chosen_by_pair_and_follow_each_other() {
     metric(&service, "sts_translator_breaker_state{engine=\"libretranslate\"} 2");
     metric(&service, "sts_translator_breaker_state{engine=\"chat\"} 0");
     assert!(deepl.translate_bodies().is_empty(), "another pair's");
+}
+
+#[tokio::test]
+async fn what_is_too_long_is_asked_for_again_where_that_helps() {
+    let (deepl, chat) = (DeepLDouble::start(), ChatDouble::start());
+    let chat_url = chat.url();
+    let settings =
+        [("CHAT_URL", chat_url.as_str()), ("CHAT_MODEL", "some-model"), ("CHAT_API_KEY", doubles::chat::KEY)];
+    let service = service(&deepl, "chat,deepl", &settings);
+    let mut worker = Worker::open(&service, "a", &["Acme"]).await;
+    // 40: predicted to last a quarter too long, and not so the second time.
+    worker.order(40, 25).await;
+    let processed = worker.processed().await;
+    assert_eq!((engine(&processed), &processed["status"]), ("chat", &json!("success")));
+    assert_eq!(processed["translated_text"], "[Spanish] words 25 order 40 (shorter)");
+    let requests = chat.http.requests();
+    let (instructions, data) = doubles::chat::messages(&requests[1].json());
+    assert!(instructions.contains("80 % of that length") && data.contains(">[Spanish] words 25 order 40<"), "{data}");
+    assert!(data.contains(">Acme<") && data.contains(">words 25 order 40<"), "{data}");
+    metric(&service, r#"sts_translation_retranslations_total{outcome="fits"} 1"#);
+
+    // A model that fails the second time costs nothing but that.
+    chat.next([Habit::Says("{}"), Habit::Answers(Answer::json(404, &json!({"error": {"message": "no model"}})))]);
+    worker.order(40, 50).await;
+    let processed = worker.processed().await;
+    assert_eq!(
+        (&processed["translated_text"], &processed["status"]),
+        (&json!("[Spanish] words 50 order 40"), &json!("success"))
+    );
+    metric(&service, r#"sts_translation_retranslations_total{outcome="none"} 1"#);
+
+    // DeepL has one translation of a text, and so is not asked for another.
+    chat.next([Habit::Answers(Answer::json(404, &json!({"error": {"message": "no model"}})))]);
+    worker.order(40, 75).await;
+    let processed = worker.processed().await;
+    assert_eq!((engine(&processed), &processed["translated_text"]), ("deepl", &json!("[ES] words 75 order 40")));
+    assert_eq!((deepl.translate_bodies().len(), chat.http.requests().len()), (1, 5));
+    let told = get(&service.address, "/metrics").expect("it listens");
+    assert!(told.contains(r#"sts_translation_retranslations_total{outcome="none"} 1"#), "{told}");
+}
+
+#[test]
+fn the_doctor_asks_translators() {
+    let (deepl, chat, libre) = (DeepLDouble::start(), ChatDouble::start(), LibreTranslateDouble::start());
+    let (deepl_url, chat_url, libre_url) = (deepl.http.url(), chat.url(), libre.http.url());
+    let mut settings = vec![
+        ("TRANSLATOR", "deepl,chat,libretranslate"),
+        ("DEEPL_API_KEY", KEY),
+        ("DEEPL_URL", deepl_url.as_str()),
+        ("CHAT_URL", chat_url.as_str()),
+        ("CHAT_MODEL", "some-model"),
+        ("CHAT_API_KEY", doubles::chat::KEY),
+        ("LIBRETRANSLATE_URL", libre_url.as_str()),
+    ];
+    let found = doctor(&settings);
+    let all_good = found.iter().all(|finding| finding["state"] == "good");
+    assert!(found.len() == 3 && all_good, "{found:?}");
+    assert_eq!(found[0]["detail"], "0 of 500000 characters used");
+
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    let nowhere = format!("http://{nobody}");
+    settings[1].1 = "wrong-0123";
+    settings[6].1 = &nowhere;
+    let found = doctor(&settings);
+    let states: Vec<_> = found.iter().map(|finding| finding["state"].as_str().unwrap_or("none")).collect();
+    assert_eq!(states, ["bad", "good", "optional"], "{found:?}");
+    assert!(!found[0].to_string().contains("wrong-0123"), "{found:?}");
+    assert!(deepl.translate_bodies().is_empty(), "nothing is translated for it");
 }
 
 #[tokio::test]

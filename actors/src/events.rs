@@ -144,6 +144,23 @@ pub enum LifecycleEvent {
         /// The code, if it failed.
         failure: Option<ErrorCode>,
     },
+    /// A translation was too long for its fragment's time, and a shorter one was asked for.
+    Retranslated {
+        /// The stream.
+        stream_id: Arc<str>,
+        /// The fragment.
+        fragment_id: Arc<str>,
+        /// Its place.
+        sequence_number: u64,
+        /// Where it stands in a distributed trace.
+        trace: Option<TraceContext>,
+        /// How long the first would have lasted at the voice's own rate, ms.
+        predicted_ms: f64,
+        /// How long it might have, ms.
+        wanted_ms: f64,
+        /// What came of it.
+        outcome: RetranslationOutcome,
+    },
     /// A fragment's result was emitted.
     FragmentProcessed {
         /// The stream.
@@ -305,6 +322,31 @@ pub enum LifecycleEvent {
     },
 }
 
+/// What came of asking for a shorter translation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetranslationOutcome {
+    /// The second fits, and was spoken.
+    Fits,
+    /// The second is too long as well, but shorter, and was spoken.
+    Shorter,
+    /// There was none, or none that is shorter; the first was spoken, if any.
+    None,
+}
+
+impl RetranslationOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Fits, Self::Shorter, Self::None];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fits => "fits",
+            Self::Shorter => "shorter",
+            Self::None => "none",
+        }
+    }
+}
+
 /// What an event is about. Events of different kinds come at very different rates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -359,6 +401,7 @@ impl LifecycleEvent {
             Self::FragmentReceived { .. }
             | Self::StageStarted { .. }
             | Self::StageFinished { failure: None, .. }
+            | Self::Retranslated { .. }
             | Self::FragmentProcessed { failure: None, .. }
             | Self::BackpressureChanged { .. } => EventKind::Fragment,
             Self::Draining

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use sts_models::kokoro::{KokoroOptions, KokoroSynthesizer};
-use sts_models::{Device, DeviceChoice, SpeechSlot, SynthesizeRequest, Synthesizer};
+use sts_models::{Device, DeviceChoice, SpeechSlot, SynthesizeRequest, Synthesizer, WhenTooLong};
 
 struct Arguments {
     request: SynthesizeRequest,
@@ -89,6 +89,8 @@ fn arguments() -> anyhow::Result<Arguments> {
         slot,
         speed_bounds: (0.7, 1.5),
         max_overrun: 0.2,
+        hurry: f64::INFINITY,
+        when_too_long: WhenTooLong::Speak,
     };
     Ok(Arguments { request, output: output.into(), exact })
 }

@@ -34,6 +34,14 @@ pub enum EngineError {
         /// `spoken / slot − 1` at the fastest allowed rate.
         overrun: f64,
     },
+    /// The words would last longer than they should, and were not spoken: see [`WhenTooLong::Ask`].
+    #[error("the words would last {predicted_ms:.0} ms by themselves; {wanted_ms:.0} ms would do")]
+    TooLong {
+        /// How long they would last at the engine's own rate, ms.
+        predicted_ms: f64,
+        /// How long they may last at that rate, ms.
+        wanted_ms: f64,
+    },
     /// The device ran out of memory; a smaller batch may do.
     #[error("out of device memory: {0}")]
     OutOfMemory(String),
@@ -160,8 +168,21 @@ pub struct TranslateRequest {
     pub hints: Vec<String>,
     /// As many syllables as can be said in the time there is, where that is known; a wish, not a bound.
     pub syllables: Option<usize>,
+    /// A translation of this text that proved too long: another is wanted that is shorter.
+    pub shorter: Option<Shorter>,
     /// When the answer is of no use any more; without one, the engine's own limit counts.
     pub deadline: Option<Instant>,
+}
+
+/// A translation that proved too long to be spoken in its time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Shorter {
+    /// The translation.
+    pub than: String,
+    /// [`Translation::engine`] of it.
+    pub by: String,
+    /// Percent of its length that would do.
+    pub percent: u32,
 }
 
 /// A translated text.
@@ -179,6 +200,10 @@ pub trait Translator {
     fn info(&self) -> EngineInfo;
     /// Whether it translates this pair (ISO 639-1 codes).
     fn supports(&self, source: &str, target: &str) -> bool;
+    /// Whether [`TranslateRequest::shorter`] may bring something else than a translation of this pair by `engine`.
+    fn can_shorten(&self, _source: &str, _target: &str, _engine: &str) -> bool {
+        false
+    }
     /// Translates a batch; the answer has one entry a request, in the same order.
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>>;
 }
@@ -192,6 +217,18 @@ pub struct SpeechSlot {
     pub speech_start_ms: f64,
     /// When the speaker ended, ms from the fragment's start.
     pub speech_end_ms: f64,
+}
+
+/// What becomes of words that are too long: those that would exceed their slot at the fastest allowed rate, and those
+/// that would be spoken faster than [`SynthesizeRequest::hurry`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhenTooLong {
+    /// They are spoken all the same.
+    Speak,
+    /// Nothing is spoken; the answer is [`EngineError::TooLong`], before any sound is computed.
+    Ask,
+    /// These other words are spoken, where they are shorter.
+    Rather(String),
 }
 
 /// One text to speak.
@@ -210,6 +247,10 @@ pub struct SynthesizeRequest {
     /// Largest overrun at the fastest allowed rate that may be forced into the slot, as a fraction;
     /// past it the answer is [`EngineError::DoesNotFit`].
     pub max_overrun: f64,
+    /// The rate past which words are too long for their slot; infinite for none.
+    pub hurry: f64,
+    /// What becomes of such words.
+    pub when_too_long: WhenTooLong,
 }
 
 /// Spoken text.
@@ -225,6 +266,10 @@ pub struct Speech {
     pub spoken_ms: f64,
     /// By what fraction the words would have exceeded the slot at the fastest allowed rate; 0 when they fit.
     pub overrun: f64,
+    /// Whether the words were too long, and spoken all the same.
+    pub is_hurried: bool,
+    /// Whether the words of [`WhenTooLong::Rather`] were spoken.
+    pub spoke_other: bool,
 }
 
 /// Text to speech.

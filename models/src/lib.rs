@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod resample;
 pub mod spoken;
 pub mod store;
+pub mod text;
 pub mod translate;
 pub mod vad;
 pub mod whisper;
@@ -22,8 +23,8 @@ pub mod whisper;
 pub use device::{Device, DeviceChoice};
 pub use device_fault::DeviceFault;
 pub use engine::{
-    EngineError, EngineInfo, RecognizeRequest, Recognizer, Segment, Speech, SpeechSlot, SpeechSpan, SynthesizeRequest,
-    Synthesizer, Transcript, TranslateRequest, Translation, Translator,
+    EngineError, EngineInfo, RecognizeRequest, Recognizer, Segment, Shorter, Speech, SpeechSlot, SpeechSpan,
+    SynthesizeRequest, Synthesizer, Transcript, TranslateRequest, Translation, Translator, WhenTooLong,
 };
 pub use manifest::Manifest;
 pub use store::Store;

@@ -11,7 +11,7 @@ use doubles::http::Answer;
 use serde_json::json;
 use sts_models::translate::chat::{Chat, ChatOptions, ChatTranslator};
 use sts_models::translate::remote::{Connections, Secret};
-use sts_models::{EngineError, TranslateRequest, Translator};
+use sts_models::{EngineError, Shorter, TranslateRequest, Translator};
 
 fn translator(double: &ChatDouble, key: &str) -> ChatTranslator {
     let connections = Arc::new(Connections::new().expect("a runtime starts"));
@@ -44,6 +44,16 @@ fn a_model_is_asked_for_a_translation_that_fits() {
     let (instructions, data) = messages(&sent);
     assert!(instructions.contains("at most 12 syllables"), "{instructions}");
     assert!(data.contains(">Before.<") && data.contains(">Good morning.<"), "{data}");
+    let shorter = Some(Shorter { than: "Muy buenos días".to_owned(), by: "chat".to_owned(), percent: 70 });
+    assert!(translator.can_shorten("en", "es", "chat"));
+    let again = one(&mut translator, TranslateRequest { shorter, ..request("Good morning.") });
+    assert_eq!(again.as_deref(), Ok("[Spanish] Good morning. (shorter)"));
+    // Of five syllables.
+    let (instructions, data) = messages(&double.http.requests()[1].json());
+    assert!(
+        instructions.contains("at most 3 syllables") && data.contains(">Muy buenos días<"),
+        "{instructions} {data}"
+    );
     assert!(translator.supports("en", "fr") && !translator.supports("en", "xx"));
     assert_eq!(translator.info().name, "chat some-model");
 }
@@ -101,6 +111,8 @@ fn statuses_mean_what_they_mean_elsewhere() {
     assert!(matches!(next(), Err(EngineError::RateLimited { retry_after: Some(rest), .. }) if rest.as_secs() == 3600));
     assert!(matches!(next(), Err(EngineError::QuotaExceeded(_))));
     assert!(matches!(next(), Err(EngineError::Unavailable(why)) if why.contains("no such model")));
+    assert_eq!(translator(&double, KEY).0.check(), Ok(()), "an endpoint without a list of models is one, too");
+    assert!(matches!(translator(&double, "wrong-key").0.check(), Err(EngineError::Unauthorized(_))));
     let refused = one(&mut translator(&double, "wrong-key"), request("x")).expect_err("the key is wrong");
     assert!(matches!(&refused, EngineError::Unauthorized(why) if !why.contains("wrong-key")), "{refused}");
 }

@@ -22,20 +22,21 @@ fn options(double: &DeepLDouble) -> DeepLOptions {
         glossaries: HashMap::new(),
         glossaries_from_hints: true,
         sends_context: true,
-        // Wide, since other tests want the processor too; those about time set their own.
-        budget: Duration::from_secs(20),
     }
 }
 
-fn account(options: DeepLOptions) -> Arc<DeepL> {
+/// Wide, since other tests want the processor too; those about time set their own.
+const BUDGET: Duration = Duration::from_secs(20);
+
+fn account(options: DeepLOptions, budget: Duration) -> Arc<DeepL> {
     let connections = Arc::new(Connections::new().expect("a runtime starts"));
-    DeepL::new(connections, options, Arc::new(|_| ())).expect("the key is one")
+    DeepL::new(connections, options, budget, Arc::new(|_| ())).expect("the key is one")
 }
 
 fn translator(double: &DeepLDouble, change: impl FnOnce(&mut DeepLOptions)) -> DeepLTranslator {
     let mut options = options(double);
     change(&mut options);
-    DeepLTranslator(account(options))
+    DeepLTranslator(account(options, BUDGET))
 }
 
 fn proper(double: &DeepLDouble) -> DeepLTranslator {
@@ -46,8 +47,8 @@ fn proper(double: &DeepLDouble) -> DeepLTranslator {
 fn hurried(milliseconds: u64, conduct: impl IntoIterator<Item = Conduct>) -> (DeepLDouble, DeepLTranslator) {
     let double = DeepLDouble::start();
     double.next(conduct);
-    let translator = translator(&double, |options| options.budget = Duration::from_millis(milliseconds));
-    (double, translator)
+    let account = account(options(&double), Duration::from_millis(milliseconds));
+    (double, DeepLTranslator(account))
 }
 
 fn request(text: &str, target: &str) -> TranslateRequest {
@@ -96,10 +97,8 @@ fn the_host_follows_from_the_key_and_https_offers_http_2() {
         hello[..length].to_vec()
     });
     let double = DeepLDouble::start();
-    let mut translator = translator(&double, |options| {
-        options.url = Some(format!("https://{address}/"));
-        options.budget = Duration::from_millis(300);
-    });
+    let elsewhere = DeepLOptions { url: Some(format!("https://{address}/")), ..options(&double) };
+    let mut translator = DeepLTranslator(account(elsewhere, Duration::from_millis(300)));
     assert!(matches!(one(&mut translator, "x"), Err(EngineError::Unavailable(_) | EngineError::TimedOut(_))));
     let hello = hello.join().expect("it was read");
     assert!(hello.windows(3).any(|offered| offered == b"\x02h2"), "HTTP/2 is not offered");
@@ -318,15 +317,20 @@ fn the_usage_tells_whether_the_key_is_good() {
     let hears = Arc::clone(&heard);
     let connections = Arc::new(Connections::new().expect("a runtime starts"));
     let listener = Arc::new(move |usage: Usage| hears.lock().expect("no panic before").push(usage));
-    let good = DeepL::new(Arc::clone(&connections), options(&double), listener).expect("the key is one");
+    let good = DeepL::new(Arc::clone(&connections), options(&double), BUDGET, listener).expect("the key is one");
     assert_eq!(good.check(), Ok(Usage { used: 0, limit: 500_000 }));
     assert_eq!(heard.lock().expect("no panic").len(), 1);
 
     let wrong = DeepLOptions { key: Secret::new("wrong:fx"), ..options(&double) };
-    let error = account(wrong).check().expect_err("it is refused");
+    let error = account(wrong, BUDGET).check().expect_err("it is refused");
     assert!(matches!(&error, EngineError::Unauthorized(_)) && !error.to_string().contains("wrong"), "{error}");
     assert!(
-        DeepL::new(connections, DeepLOptions { key: Secret::new("a\nb"), ..options(&double) }, Arc::new(|_| ()))
-            .is_err()
+        DeepL::new(
+            connections,
+            DeepLOptions { key: Secret::new("a\nb"), ..options(&double) },
+            BUDGET,
+            Arc::new(|_| ())
+        )
+        .is_err()
     );
 }

@@ -7,6 +7,7 @@ use sts_models::kokoro::{KokoroOptions, KokoroSynthesizer};
 use sts_models::whisper::{WhisperOptions, WhisperRecognizer};
 use sts_models::{
     Device, DeviceChoice, EngineError, RecognizeRequest, Recognizer, SpeechSlot, SynthesizeRequest, Synthesizer,
+    WhenTooLong,
 };
 use support::{audio, store};
 
@@ -45,6 +46,8 @@ fn kokoro_fills_every_slot_of_a_batch_to_the_sample() {
         slot: Some(slot),
         speed_bounds: (0.7, 1.5),
         max_overrun: 0.0,
+        hurry: f64::INFINITY,
+        when_too_long: WhenTooLong::Speak,
     };
     for answer in synthesizer.synthesize(&vec![request; 8]) {
         let speech = answer.expect("spoken");

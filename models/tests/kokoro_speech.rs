@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use sts_models::kokoro::{KokoroOptions, KokoroSynthesizer};
-use sts_models::{Device, EngineError, SpeechSlot, SynthesizeRequest, Synthesizer};
+use sts_models::{Device, EngineError, SpeechSlot, SynthesizeRequest, Synthesizer, WhenTooLong};
 use tch::{Kind, Tensor};
 
 const BFLOAT16: Device = Device { torch: tch::Device::Cpu, kind: Kind::BFloat16 };
@@ -28,6 +28,8 @@ fn request(text: &str, slot: Option<SpeechSlot>) -> SynthesizeRequest {
         slot,
         speed_bounds: (0.7, 1.5),
         max_overrun: 0.0,
+        hurry: f64::INFINITY,
+        when_too_long: WhenTooLong::Speak,
     }
 }
 
@@ -112,6 +114,56 @@ fn an_excess_is_forced_where_that_is_allowed() {
     let speech = engine.synthesize(&[forced]).remove(0).expect("the excess is allowed");
     assert!((speech.overrun - (1.6 / 1.5 - 1.0)).abs() < 0.005, "overrun {}", speech.overrun);
     assert!(speech.speed_ratio > 1.5 && speech.speed_ratio < 1.7, "rate {}", speech.speed_ratio);
+}
+
+#[test]
+fn words_that_would_be_hurried_are_told_before_they_are_spoken() {
+    let mut engine = engine(BFLOAT16);
+    let short = "El tren sale a las siete.";
+    let durations = [SENTENCE, short].map(|text| engine.natural_duration_ms(text, "es", "em_alex").expect("one"));
+    assert!(durations[1] < 0.8 * durations[0], "{durations:?}");
+    // The first would be spoken at a rate of 1.4, the second at about 1.
+    let place = slot(6000.0, 500.0, 500.0 + durations[0] / 1.4);
+    let hasty = |text: &str, when_too_long: WhenTooLong| SynthesizeRequest {
+        hurry: 1.2,
+        when_too_long,
+        ..request(text, place)
+    };
+    let rather = |other: &str| WhenTooLong::Rather(other.to_owned());
+    let batch = [
+        hasty(SENTENCE, WhenTooLong::Ask),
+        hasty(short, WhenTooLong::Ask),
+        hasty(SENTENCE, WhenTooLong::Speak),
+        hasty(short, rather(SENTENCE)),
+        hasty(SENTENCE, rather(short)),
+        hasty(SENTENCE, rather(SENTENCE)),
+        // What would be refused is too long as well.
+        SynthesizeRequest { hurry: 1.2, when_too_long: WhenTooLong::Ask, ..request(SENTENCE, slot(700.0, 0.0, 700.0)) },
+        SynthesizeRequest { when_too_long: WhenTooLong::Ask, ..request(SENTENCE, place) },
+    ];
+    let answers = engine.synthesize(&batch);
+    let wanted = durations[0] / 1.4 * 1.2;
+    let is_told = |answer: &Result<_, EngineError>, wanted: f64| {
+        matches!(answer, Err(EngineError::TooLong { predicted_ms, wanted_ms })
+        if (predicted_ms - durations[0]).abs() < 1.0 && (wanted_ms - wanted).abs() < 1.0)
+    };
+    assert!(is_told(&answers[0], wanted), "{:?}", answers[0]);
+    assert!(is_told(&answers[6], 700.0 * 1.2), "{:?}", answers[6]);
+    let spoken = |index: usize| {
+        let speech = answers[index].as_ref().expect("spoken");
+        (speech.is_hurried, speech.spoke_other, speech.speed_ratio > 1.2)
+    };
+    assert_eq!(
+        [1, 2, 3, 4, 5, 7].map(spoken),
+        [
+            (false, false, false),
+            (true, false, true),
+            (false, false, false),
+            (false, true, false),
+            (true, false, true),
+            (false, false, true),
+        ]
+    );
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use sts_models::translate::faithful::FaithfulTranslator;
 use sts_models::{
-    EmbeddedTranslator, EmbeddedTranslatorOptions, EngineError, TranslateRequest, Translation, Translator,
+    EmbeddedTranslator, EmbeddedTranslatorOptions, EngineError, Shorter, TranslateRequest, Translation, Translator,
 };
 
 fn store() -> PathBuf {
@@ -39,6 +40,36 @@ fn translate(translator: &mut EmbeddedTranslator, source: &str, target: &str, te
     let mut answers = translator.translate(&[request(source, target, text)]);
     assert_eq!(answers.len(), 1);
     answers.remove(0).expect("the pair is served")
+}
+
+#[test]
+fn a_shorter_translation_is_shorter_and_says_the_same() {
+    let mut translator = translator();
+    let text = "A Republican strategy to counter the re-election of Obama";
+    let first = translate(&mut translator, "en", "es", text);
+    assert!(translator.can_shorten("en", "es", &first.engine) && !translator.can_shorten("es", "pt", "any"));
+    let shorter = Some(Shorter { than: first.text.clone(), by: first.engine, percent: 90 });
+    let answer = translator.translate(&[TranslateRequest { shorter, ..request("en", "es", text) }]).remove(0);
+    let second = answer.expect("a translation").text;
+    println!("{}: {second}", first.text);
+    assert!(second.chars().count() < first.text.chars().count(), "{}: {second}", first.text);
+    assert!(second.contains("republicana") && second.contains("Obama"), "{second}");
+}
+
+#[test]
+fn terms_are_kept_where_the_translator_has_other_words() {
+    let mut translator = FaithfulTranslator::new(Box::new(translator()), true);
+    let text = "The interest rate of the Sharp company rose by 2.5 percent.";
+    let hints = ["interest rate=tasa oficial", "Sharp"].map(str::to_owned).to_vec();
+    let plain = translator.translate(&[request("en", "es", text)]).remove(0).expect("a translation").text;
+    let with = translator.translate(&[TranslateRequest { hints, ..request("en", "es", text) }]).remove(0);
+    let with = with.expect("a translation").text;
+    println!("{plain}: {with}");
+    assert!(
+        !plain.contains("tasa oficial") && with.contains("tasa oficial") && with.contains("Sharp"),
+        "{plain}: {with}"
+    );
+    assert!(with.contains("2,5") || with.contains("2.5"), "{with}");
 }
 
 #[test]

@@ -224,15 +224,15 @@ pub struct StageTimings {
 }
 
 impl StageTimings {
-    /// Notes what a stage took.
+    /// Notes what a stage took; a stage that did a fragment twice took both times together.
     pub fn record(&mut self, stage: Stage, queue_ms: f64, work_ms: f64) {
         let (queue, work) = match stage {
             Stage::Asr => (&mut self.asr_queue_ms, &mut self.asr_ms),
             Stage::Translation => (&mut self.translation_queue_ms, &mut self.translation_ms),
             Stage::Tts => (&mut self.tts_queue_ms, &mut self.tts_ms),
         };
-        *queue = Some(queue_ms);
-        *work = Some(work_ms);
+        *queue = Some(queue.unwrap_or_default() + queue_ms);
+        *work = Some(work.unwrap_or_default() + work_ms);
     }
 
     /// Work in a stage, when it ran.

@@ -30,7 +30,7 @@ use settings::SETTINGS;
 
 pub use settings::SettingFlags;
 pub use tokens::TokenSource;
-pub use translators::{ChatChoice, DeepLChoice, LOCAL_TRANSLATORS, LibreTranslateChoice, TranslatorChoice};
+pub use translators::{ChatChoice, LOCAL_TRANSLATORS, LibreTranslateChoice, TranslatorChoice};
 
 /// The voices.json that ships.
 pub const DEFAULT_VOICES: &str = include_str!("../../models/voices.json");
@@ -155,6 +155,7 @@ mod tests {
             ("ASR_WORKERS", "0"),
             ("BACKPRESSURE_THRESHOLD_LOW", "9"),
             ("DURATION_VARIANCE_SUCCESS_MAX", "2"),
+            ("RETRANSLATE_ABOVE", "0.5"),
             ("LOG_LEVEL", "loud"),
             ("TRANSLATOR", "deepl,chat,libretranslate,babelfish"),
             ("CHAT_URL", "ftp://api.example"),

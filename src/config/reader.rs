@@ -104,6 +104,14 @@ impl Reader {
         value
     }
 
+    fn retranslate_above(&mut self) -> Option<f64> {
+        let rate: f64 = self.parse("retranslate_above");
+        if rate != 0.0 && !(rate.is_finite() && rate >= 1.0) {
+            self.problem("retranslate_above", format!("{rate} is neither 0 nor a rate of 1 or more"));
+        }
+        Some(rate).filter(|rate| *rate > 0.0)
+    }
+
     fn traces_endpoint(&mut self) -> Option<String> {
         let endpoint = Some(self.text("otel_exporter_otlp_endpoint").to_owned()).filter(|text| !text.is_empty())?;
         let url = reqwest::Url::parse(&endpoint).ok();
@@ -263,6 +271,7 @@ impl Reader {
             end_timeout: self.milliseconds("end_timeout_ms"),
             variance_success_max: success,
             variance_partial_max: partial,
+            retranslate_above: self.retranslate_above(),
             ..StreamSettings::default()
         }
     }

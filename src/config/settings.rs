@@ -88,6 +88,11 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("backpressure_threshold_critical", "10", "Last count that is accepted"),
     setting("duration_variance_success_max", "0.10", "Largest duration variance of a success, as a fraction"),
     setting("duration_variance_partial_max", "0.20", "Largest duration variance of a partial, as a fraction"),
+    setting(
+        "retranslate_above",
+        "1.3",
+        "Words that must be spoken faster than this multiple of the voice's rate are translated again, shorter; 0: never",
+    ),
     setting("reorder_gap_timeout_ms", "2000", "How long a missing sequence number is waited for"),
     setting("resume_grace_ms", "30000", "How long a stream outlives its connection; 0: not at all"),
     setting("end_timeout_ms", "30000", "How long stream:end waits for work in flight"),

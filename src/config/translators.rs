@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use sts_models::translate::deepl::{Formality, TargetVariants};
+use sts_models::translate::deepl::{DeepLOptions, Formality, TargetVariants};
 use sts_models::translate::fallback::Preferences;
 use sts_models::translate::remote::Secret;
 
@@ -25,7 +25,7 @@ pub struct TranslatorChoice {
     /// The folder of marian's model; `None`: it runs Firefox's models.
     pub marian_model: Option<PathBuf>,
     /// DeepL's settings, when some list names it.
-    pub deepl: Option<DeepLChoice>,
+    pub deepl: Option<DeepLOptions>,
     /// The chat model's, when some list names it.
     pub chat: Option<ChatChoice>,
     /// LibreTranslate's, when some list names it.
@@ -50,25 +50,6 @@ pub struct LibreTranslateChoice {
     pub url: String,
     /// The key, where one is wanted.
     pub key: Secret,
-}
-
-/// DeepL's settings.
-#[derive(Clone, Debug)]
-pub struct DeepLChoice {
-    /// The account's key.
-    pub key: Secret,
-    /// Where the API is, if not where the key says.
-    pub url: Option<String>,
-    /// Variants of target languages.
-    pub variants: TargetVariants,
-    /// How people are addressed.
-    pub formality: Formality,
-    /// The account's own glossaries by source and target language.
-    pub glossaries: HashMap<(String, String), String>,
-    /// Whether glossaries are made from the names among a stream's hints.
-    pub glossaries_from_hints: bool,
-    /// Whether what was said before is sent along.
-    pub sends_context: bool,
 }
 
 impl TranslatorChoice {
@@ -179,7 +160,7 @@ impl Reader {
         names
     }
 
-    fn deepl(&mut self) -> DeepLChoice {
+    fn deepl(&mut self) -> DeepLOptions {
         let key = self.secret("deepl_api_key", "deepl_api_key_file");
         if key.is_empty() {
             self.problem(
@@ -200,7 +181,7 @@ impl Reader {
             self.problem("deepl_target_variants", message);
             TargetVariants::default()
         });
-        DeepLChoice {
+        DeepLOptions {
             key,
             url: self.url("deepl_url"),
             variants,

@@ -100,6 +100,7 @@ fn needs() -> Needs {
         apertium_pairs: vec![vec!["por-spa".to_owned(), "pt-es".to_owned()]],
         addresses: vec!["127.0.0.1:8000".to_owned()],
         voices: Some(PathBuf::from("/etc/voices.json")),
+        translators: Vec::new(),
     }
 }
 
@@ -217,6 +218,24 @@ fn tools_that_only_fetch_are_optional() {
     machine.programs.retain(|name| *name != "npm");
     assert_optional(&machine, &needs(), "npm", "only needed to fetch");
     assert_eq!(examined(&machine, &needs(), "pip").0.detail, "/usr/bin/pip3");
+}
+
+#[test]
+fn translators_are_asked_and_only_a_key_that_deepl_refuses_is_bad() {
+    let machine = PaperMachine::complete();
+    let asked = |name, answer| Needs { translators: vec![AskedTranslator { name, answer }], ..needs() };
+    let (good, able) =
+        examined(&machine, &asked("deepl", Ok("12 of 500000 characters used".to_owned())), "translator deepl");
+    assert_eq!((good.state, able, good.detail.as_str()), (State::Good, true, "12 of 500000 characters used"));
+    let refused = || Err(EngineError::Unauthorized("status 403".to_owned()));
+    assert_bad(&machine, &asked("deepl", refused()), "translator deepl", "status 403");
+    assert_optional(&machine, &asked("chat", refused()), "translator chat", "status 403");
+    let gone = Err(EngineError::Unavailable("the connection failed".to_owned()));
+    assert_optional(&machine, &asked("libretranslate", gone.clone()), "translator libretranslate", "connection failed");
+    let (finding, _) = examined(&machine, &asked("libretranslate", gone), "translator libretranslate");
+    assert!(finding.remedy.is_some_and(|remedy| remedy.contains("LIBRETRANSLATE_URL")));
+    let used_up = Err(EngineError::QuotaExceeded("all of 500000 characters are used".to_owned()));
+    assert_optional(&machine, &asked("deepl", used_up), "translator deepl", "are used");
 }
 
 #[test]

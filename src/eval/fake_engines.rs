@@ -100,5 +100,7 @@ fn hum(request: &SynthesizeRequest) -> Result<Speech, EngineError> {
         speed_ratio,
         spoken_ms: own_ms / speed_ratio,
         overrun,
+        is_hurried: false,
+        spoke_other: false,
     })
 }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use serde::Serialize;
 use sts_models::engine::RECOGNIZER_RATE_HZ;
-use sts_models::{EngineError, EngineInfo, Recognizer, Speech, SpeechSlot, SynthesizeRequest, Synthesizer};
+use sts_models::{
+    EngineError, EngineInfo, Recognizer, Speech, SpeechSlot, SynthesizeRequest, Synthesizer, WhenTooLong,
+};
 
 use super::asr::{Cutting, hear};
 use super::latency::{Latencies, LatencySummary};
@@ -192,6 +194,8 @@ fn speak(args: &TtsArgs, synthesizer: &mut dyn Synthesizer, text: String) -> (Tt
         slot: None,
         speed_bounds: (args.slowest, args.fastest),
         max_overrun: args.max_overrun,
+        hurry: f64::INFINITY,
+        when_too_long: WhenTooLong::Speak,
     };
     let mut line = TtsLine { text, ..TtsLine::default() };
     let (mut answer, mut elapsed) = synthesize(synthesizer, &request);

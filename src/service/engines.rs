@@ -1,13 +1,16 @@
 //! The models' three traits as the stages' one: audio is unpacked and resampled here, on the worker's own thread,
 //! and an engine's errors become the contract's codes.
 
-use sts_actors::job::{AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
+use sts_actors::job::{
+    self, AsrInput, AsrOutput, Dub, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput,
+};
 use sts_actors::stage::{StageEngine, StageFailure};
 use sts_models::engine::RECOGNIZER_RATE_HZ;
 use sts_models::resample::resample;
+use sts_models::text::terms::Term;
 use sts_models::{
-    EngineError, EngineInfo, RecognizeRequest, Recognizer, Speech, SpeechSlot, SynthesizeRequest, Synthesizer,
-    TranslateRequest, Translation, Translator,
+    EngineError, EngineInfo, RecognizeRequest, Recognizer, Shorter, Speech, SpeechSlot, SynthesizeRequest, Synthesizer,
+    TranslateRequest, Translator, WhenTooLong,
 };
 use sts_protocol::ErrorCode;
 
@@ -16,7 +19,7 @@ fn failure(error: EngineError) -> StageFailure {
     let code = match &error {
         EngineError::InvalidInput(_) => ErrorCode::InvalidFragment,
         EngineError::Unsupported(_) => ErrorCode::UnsupportedLanguage,
-        EngineError::DoesNotFit { .. } => ErrorCode::DurationMismatchExceeded,
+        EngineError::DoesNotFit { .. } | EngineError::TooLong { .. } => ErrorCode::DurationMismatchExceeded,
         EngineError::OutOfMemory(_) => ErrorCode::GpuOutOfMemory,
         EngineError::TimedOut(_) => ErrorCode::Timeout,
         EngineError::RateLimited { .. } => ErrorCode::RateLimitExceeded,
@@ -53,7 +56,7 @@ fn recognize_request(input: &AsrInput) -> RecognizeRequest {
         samples: resample(&samples, input.spec.sample_rate_hz, RECOGNIZER_RATE_HZ).into(),
         language: input.language.to_string(),
         previous_text: String::new(),
-        hints: input.hints.to_vec(),
+        hints: input.hints.iter().map(|hint| Term::spoken(hint).to_owned()).collect(),
     }
 }
 
@@ -83,16 +86,22 @@ impl StageEngine<TranslationInput, TranslationOutput> for TranslationEngine {
                 context: input.context.clone(),
                 hints: input.hints.to_vec(),
                 syllables: Some(syllables(input.window.end_ms - input.window.start_ms)),
+                shorter: input.shorter.as_ref().map(shorter),
                 deadline: None,
             })
             .collect();
-        let answers = self.0.translate(&requests);
-        answers.into_iter().map(|answer| answer.map(translation_output).map_err(failure)).collect()
+        let answers = self.0.translate(&requests).into_iter().zip(batch);
+        let output = |(answer, input): (Result<sts_models::Translation, EngineError>, &TranslationInput)| {
+            let sts_models::Translation { text, engine } = answer.map_err(failure)?;
+            let can_be_shorter = self.0.can_shorten(&input.source_language, &input.target_language, &engine);
+            Ok(TranslationOutput { text, engine, can_be_shorter })
+        };
+        answers.map(output).collect()
     }
 }
 
-fn translation_output(translation: Translation) -> TranslationOutput {
-    TranslationOutput { text: translation.text, engine: translation.engine }
+fn shorter(wanted: &job::Shorter) -> Shorter {
+    Shorter { than: wanted.than.clone(), by: wanted.by.clone(), percent: wanted.percent }
 }
 
 /// How many syllables fit into so much speech: languages are spoken at 5 to 8 a second (Coupé et al. 2019,
@@ -114,7 +123,12 @@ impl StageEngine<TtsInput, TtsOutput> for TtsEngine {
         let requests: Vec<SynthesizeRequest> = batch.iter().map(synthesize_request).collect();
         let answers = self.0.synthesize(&requests);
         let outputs = answers.into_iter().zip(batch);
-        outputs.map(|(answer, input)| answer.map(|speech| tts_output(speech, input)).map_err(failure)).collect()
+        let output = |(answer, input): (Result<Speech, EngineError>, &TtsInput)| match answer {
+            Ok(speech) => Ok(TtsOutput::Dub(dub(speech, input))),
+            Err(EngineError::TooLong { predicted_ms, wanted_ms }) => Ok(TtsOutput::TooLong { predicted_ms, wanted_ms }),
+            Err(error) => Err(failure(error)),
+        };
+        outputs.map(output).collect()
     }
 }
 
@@ -130,11 +144,17 @@ fn synthesize_request(input: &TtsInput) -> SynthesizeRequest {
         }),
         speed_bounds: (input.voice.speed_ratio.min, input.voice.speed_ratio.max),
         max_overrun: input.max_overrun,
+        hurry: input.hurry,
+        when_too_long: match &input.when_too_long {
+            job::WhenTooLong::Speak => WhenTooLong::Speak,
+            job::WhenTooLong::Ask => WhenTooLong::Ask,
+            job::WhenTooLong::Rather(other) => WhenTooLong::Rather(other.clone()),
+        },
     }
 }
 
 /// The engine's samples in the stream's own shape, exactly as many frames as the original has.
-fn tts_output(speech: Speech, input: &TtsInput) -> TtsOutput {
+fn dub(speech: Speech, input: &TtsInput) -> Dub {
     let mut samples = resample(&speech.samples, speech.sample_rate_hz, input.spec.sample_rate_hz);
     // Resampling rounds to whole samples: at most one is added or dropped here.
     samples.resize(input.frames, 0.0);
@@ -142,5 +162,6 @@ fn tts_output(speech: Speech, input: &TtsInput) -> TtsOutput {
     if input.voice.gain_db != 0.0 {
         samples.iter_mut().for_each(|sample| *sample *= gain);
     }
-    TtsOutput { pcm: input.spec.encode_mono(&samples).into(), speed_ratio: speech.speed_ratio, overrun: speech.overrun }
+    let Speech { speed_ratio, overrun, is_hurried, spoke_other, .. } = speech;
+    Dub { pcm: input.spec.encode_mono(&samples).into(), speed_ratio, overrun, is_hurried, spoke_other }
 }

@@ -76,6 +76,7 @@ impl EventLog {
             | LifecycleEvent::FragmentRefused { .. }
             | LifecycleEvent::StageStarted { .. }
             | LifecycleEvent::StageFinished { .. }
+            | LifecycleEvent::Retranslated { .. }
             | LifecycleEvent::FragmentProcessed { .. } => self.log_fragment(event),
             _ => self.log_machine(event),
         }
@@ -160,6 +161,19 @@ impl EventLog {
                     None => info!(log, "stage finished"; about, times, "stage" => stage.as_str()),
                     Some(code) => warn!(log, "stage failed"; about, times, Error(Some(*stage), *code)),
                 }
+            }
+            LifecycleEvent::Retranslated {
+                stream_id,
+                fragment_id,
+                sequence_number,
+                trace,
+                predicted_ms,
+                wanted_ms,
+                outcome,
+            } => {
+                let about = self.stream(stream_id).fragment(fragment_id, *sequence_number, *trace);
+                info!(log, "translation was too long"; about, "predicted_ms" => predicted_ms.round(),
+                    "wanted_ms" => wanted_ms.round(), "outcome" => outcome.as_str());
             }
             LifecycleEvent::FragmentProcessed {
                 stream_id,

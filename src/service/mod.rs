@@ -7,6 +7,7 @@
 //! | `capabilities.rs` | languages, pairs and voices that a stream may ask for |
 //! | `event_log.rs` | lifecycle events as log lines |
 //! | `nvml.rs` | the GPUs as NVIDIA's library sees them |
+//! | `remotes.rs` | the translators on the network, and the time that each has |
 //! | `translators.rs` | the translators that the settings name, as one |
 //! | `supervisors.rs` | the stages' supervisors, and what new engines are built from |
 //! | `run.rs` | start, readiness, draining |
@@ -16,6 +17,7 @@ mod engines;
 mod event_log;
 mod factories;
 mod nvml;
+mod remotes;
 mod run;
 mod supervisors;
 mod translators;

@@ -263,6 +263,7 @@ fn start_backend(
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
     metrics.register(Box::new(log.dropped.clone()))?;
     metrics.register(Box::new(log.panics.clone()))?;
+    metrics.register(Box::new(engines.translators.series()))?;
     metrics.register(Box::new(MailboxSeries::new(registry.clone())?))?;
     let mut subscribers: Vec<Subscriber> = vec![
         MetricsActor::start_with(&registry, Arc::clone(&metrics)).into(),

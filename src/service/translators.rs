@@ -4,36 +4,34 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use prometheus::{IntCounterVec, Opts};
 use sts_actors::events::{EventSender, LifecycleEvent};
 use sts_actors::job::{TranslationInput, TranslationOutput};
 use sts_actors::stage::EngineFactory;
 use sts_models::translate::breaker::{BreakerOptions, BreakerState};
 use sts_models::translate::cache::{CachedTranslator, TranslationCache};
-use sts_models::translate::chat::{self, Chat, ChatOptions, ChatTranslator};
-use sts_models::translate::deepl::{self, DeepL, DeepLOptions, DeepLTranslator, Usage};
+use sts_models::translate::faithful::FaithfulTranslator;
 use sts_models::translate::fallback::{BreakerListener, FallbackTranslator, Guard, GuardObservation, Link};
-use sts_models::translate::libretranslate::{self, LibreTranslate, LibreTranslateOptions, LibreTranslator};
-use sts_models::translate::remote::Connections;
+use sts_models::translate::libretranslate;
 use sts_models::{EngineError, TranslateRequest, Translation, Translator};
 
 use super::capabilities::Capabilities;
 use super::engines::TranslationEngine;
 use super::factories::marian_translator;
-use crate::config::{ChatChoice, Config, DeepLChoice, LOCAL_TRANSLATORS, LibreTranslateChoice, TranslatorChoice};
+use super::remotes::{RemoteService, network_limit, publish, services};
+use crate::config::{Config, LOCAL_TRANSLATORS, TranslatorChoice};
 
 /// How long a worker waits for texts of other streams once it has one: little beside the call that it saves.
 const LINGER: Duration = Duration::from_millis(5);
 /// As many texts as one request to DeepL may carry.
 const MAX_BATCH: usize = 50;
-/// The part of the stage's limit that translators have together; the rest is for the way to them and back, so that
-/// their own error is told rather than the stage's.
-const STAGE_SHARE: f64 = 0.9;
-/// What of that is kept for a translator in the process, where one comes after those on the network.
-const EMBEDDED_SHARE: f64 = 0.25;
 
 /// The translators that the settings name. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Translators(Arc<Shared>);
+
+/// A translator on the network by its name, and what it says of itself or why it would not serve.
+pub type Asked = (&'static str, Result<String, EngineError>);
 
 /// Builds the translator in the process, on the thread that will use it.
 pub type EmbeddedBuilder = Arc<dyn Fn(&Config) -> Result<Box<dyn Translator>, EngineError> + Send + Sync>;
@@ -43,41 +41,23 @@ struct Shared {
     embedded: EmbeddedBuilder,
     remotes: Vec<Remote>,
     cache: Arc<TranslationCache>,
+    cache_requests: IntCounterVec,
     events: Arc<OnceLock<EventSender>>,
 }
 
-/// A translator on the network.
+fn cache_requests() -> Result<IntCounterVec, prometheus::Error> {
+    let help = "Translations that were looked for among those that are remembered.";
+    IntCounterVec::new(Opts::new("sts_translation_cache_requests_total", help), &["result"])
+}
+
+fn result(is_hit: bool) -> &'static str {
+    if is_hit { "hit" } else { "miss" }
+}
+
+/// A translator on the network, and the breaker before it.
 struct Remote {
     service: RemoteService,
     guard: Arc<Guard>,
-}
-
-enum RemoteService {
-    DeepL(Arc<DeepL>),
-    Chat(Arc<Chat>),
-    LibreTranslate(Arc<LibreTranslate>),
-}
-
-impl RemoteService {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::DeepL(_) => deepl::NAME,
-            Self::Chat(_) => chat::NAME,
-            Self::LibreTranslate(_) => libretranslate::NAME,
-        }
-    }
-
-    fn translator(&self) -> Box<dyn Translator> {
-        match self {
-            Self::DeepL(account) => Box::new(DeepLTranslator(Arc::clone(account))),
-            Self::Chat(model) => Box::new(ChatTranslator(Arc::clone(model))),
-            Self::LibreTranslate(server) => {
-                // One that cannot be asked yet is taken to have every language; the next worker asks again.
-                let _ = server.check();
-                Box::new(LibreTranslator(Arc::clone(server)))
-            }
-        }
-    }
 }
 
 impl Translators {
@@ -89,14 +69,38 @@ impl Translators {
     pub fn new(config: &Config, embedded: EmbeddedBuilder) -> Result<Self, String> {
         let choice = config.translators.clone();
         let events = Arc::<OnceLock<EventSender>>::default();
-        let services = if choice.needs_network() { services(config, &events)? } else { Vec::new() };
+        let services = services(config, &events)?;
+        for service in &services {
+            if let RemoteService::DeepL(account) = service
+                && let Err(error @ EngineError::Unauthorized(_)) = account.check()
+            {
+                return Err(format!("DEEPL_API_KEY: {error}"));
+            }
+        }
         let guarded = |service: RemoteService| {
             let guard = Guard::new(service.name(), BreakerOptions::default(), breaker_listener(&events));
             Remote { service, guard }
         };
         let remotes = services.into_iter().map(guarded).collect();
-        let cache = TranslationCache::new(choice.cache_bytes);
-        Ok(Self(Arc::new(Shared { choice, embedded, remotes, cache, events })))
+        let cache_requests = cache_requests().map_err(|error| error.to_string())?;
+        let results = [true, false].map(|is_hit| cache_requests.with_label_values(&[result(is_hit)]));
+        let cache =
+            TranslationCache::new(choice.cache_bytes, Box::new(move |is_hit| results[usize::from(!is_hit)].inc()));
+        Ok(Self(Arc::new(Shared { choice, embedded, remotes, cache, cache_requests, events })))
+    }
+
+    /// What is counted of the translations that are remembered.
+    pub fn series(&self) -> IntCounterVec {
+        self.0.cache_requests.clone()
+    }
+
+    /// Asks each of the settings' translators on the network whether it would serve. Waits for them on this thread.
+    ///
+    /// # Errors
+    /// A key that can be none, by its setting's name.
+    pub fn ask_each(config: &Config) -> Result<Vec<Asked>, String> {
+        let services = services(config, &Arc::default())?;
+        Ok(services.iter().map(|service| (service.name(), service.ask())).collect())
     }
 
     /// Tells these subscribers what happens to the translators, beginning with how they are.
@@ -152,7 +156,7 @@ impl Translators {
     pub fn build(&self, config: &Config) -> Result<Box<dyn Translator>, EngineError> {
         let preferences = self.0.choice.preferences.clone();
         if let ([only], false) = (preferences.all().as_slice(), self.needs_network()) {
-            return self.local(only, config);
+            return Ok(Box::new(FaithfulTranslator::new(self.local(only, config)?, true)));
         }
         let links = preferences.all().into_iter().map(|name| self.link(name, config)).collect::<Result<_, _>>()?;
         let limit = network_limit(config.timeouts[1], &self.0.choice);
@@ -172,6 +176,9 @@ impl Translators {
             Some(Remote { service, guard }) => (service.translator(), Some(Arc::clone(guard))),
             None => (self.local(&name, config)?, None),
         };
+        // The others have glossaries of their own, or are told the terms.
+        let enforces_terms = LOCAL_TRANSLATORS.contains(&name.as_str()) || name == libretranslate::NAME;
+        let translator = Box::new(FaithfulTranslator::new(translator, enforces_terms));
         Ok(Link { name, translator, guard })
     }
 
@@ -190,43 +197,6 @@ impl Translators {
     }
 }
 
-/// The services that the settings name, over one pool of connections.
-fn services(config: &Config, events: &Arc<OnceLock<EventSender>>) -> Result<Vec<RemoteService>, String> {
-    let choice = &config.translators;
-    let connections = Arc::new(Connections::new()?);
-    let budget = budget(config.timeouts[1], choice);
-    let mut services = Vec::new();
-    if let Some(chosen) = &choice.deepl {
-        let heard_by = Arc::clone(events);
-        let usage_heard_by = Arc::new(move |usage: Usage| {
-            let (engine, used, limit) = (deepl::NAME.into(), usage.used, usage.limit);
-            publish(&heard_by, LifecycleEvent::TranslatorUsed { engine, used, limit });
-        });
-        let account = DeepL::new(Arc::clone(&connections), deepl_options(chosen, budget), usage_heard_by)
-            .map_err(|problem| format!("DEEPL_API_KEY: {problem}"))?;
-        if let Err(error @ EngineError::Unauthorized(_)) = account.check() {
-            return Err(format!("DEEPL_API_KEY: {error}"));
-        }
-        services.push(RemoteService::DeepL(account));
-    }
-    if let Some(ChatChoice { url, model, key }) = choice.chat.clone() {
-        let model = Chat::new(Arc::clone(&connections), ChatOptions { url, model, key, budget })
-            .map_err(|problem| format!("CHAT_API_KEY: {problem}"))?;
-        services.push(RemoteService::Chat(model));
-    }
-    if let Some(LibreTranslateChoice { url, key }) = choice.libretranslate.clone() {
-        let options = LibreTranslateOptions { url, key, budget };
-        services.push(RemoteService::LibreTranslate(LibreTranslate::new(Arc::clone(&connections), options)));
-    }
-    Ok(services)
-}
-
-fn publish(events: &OnceLock<EventSender>, event: LifecycleEvent) {
-    if let Some(events) = events.get() {
-        events.publish(event);
-    }
-}
-
 fn breaker_listener(events: &Arc<OnceLock<EventSender>>) -> BreakerListener {
     let events = Arc::clone(events);
     Arc::new(move |engine: &str, state: BreakerState, reason: &str| {
@@ -238,50 +208,4 @@ fn breaker_listener(events: &Arc<OnceLock<EventSender>>) -> BreakerListener {
         };
         publish(&events, LifecycleEvent::BreakerChanged { engine, state: state.as_str(), level, reason });
     })
-}
-
-/// The time that translators on the network have together for a batch.
-fn network_limit(stage_limit: Duration, choice: &TranslatorChoice) -> Duration {
-    let whole = stage_limit.mul_f64(STAGE_SHARE);
-    let has_local = choice.preferences.all().iter().any(|name| LOCAL_TRANSLATORS.contains(&name.as_str()));
-    if has_local { whole.mul_f64(1.0 - EMBEDDED_SHARE) } else { whole }
-}
-
-/// The time that each of them has: one may be asked after another has failed.
-fn budget(stage_limit: Duration, choice: &TranslatorChoice) -> Duration {
-    network_limit(stage_limit, choice).div_f64(choice.on_network().max(1) as f64)
-}
-
-fn deepl_options(choice: &DeepLChoice, budget: Duration) -> DeepLOptions {
-    DeepLOptions {
-        key: choice.key.clone(),
-        url: choice.url.clone(),
-        variants: choice.variants.clone(),
-        formality: choice.formality,
-        glossaries: choice.glossaries.clone(),
-        glossaries_from_hints: choice.glossaries_from_hints,
-        sends_context: choice.sends_context,
-        budget,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::SettingFlags;
-
-    #[test]
-    fn translators_that_may_follow_each_other_share_the_stages_time() {
-        let budget_of = |translators: &str| {
-            let environment = |name: &str| match name {
-                "TRANSLATOR" => Some(translators.to_owned()),
-                "DEEPL_API_KEY" | "CHAT_MODEL" => Some("some".to_owned()),
-                "CHAT_URL" => Some("http://127.0.0.1:1".to_owned()),
-                _ => None,
-            };
-            let config = Config::load(&SettingFlags::default(), environment, None).expect("valid");
-            budget(Duration::from_secs(10), &config.translators).as_millis()
-        };
-        assert_eq!(["deepl", "deepl,embedded", "deepl,chat,embedded"].map(budget_of), [9_000, 6_750, 3_375]);
-    }
 }

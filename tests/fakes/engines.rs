@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use sts::config::Config;
 use sts::service::{Capabilities, Engines, StageFactory, Translators};
-use sts_actors::job::{AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
+use sts_actors::job::{
+    AsrInput, AsrOutput, Dub, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput, WhenTooLong,
+};
 use sts_actors::stage::{EngineFactory, EngineSource, Fallback, StageEngine, StageFailure};
 use sts_models::{
     DeviceFault, EngineError, EngineInfo, RecognizeRequest, Recognizer, Speech, SynthesizeRequest, Synthesizer,
@@ -130,7 +132,7 @@ impl FakeRecognizer {
             3 => return Err(StageFailure::new(ErrorCode::Internal, "told to fail")),
             4 => instruction.panic_once(Stage::Asr),
             5 => wait_for_gate(number),
-            10..=39 => instruction.misbehave(Stage::Asr)?,
+            10..=43 => instruction.misbehave(Stage::Asr)?,
             _ => return Ok(AsrOutput { text: String::new(), window: None }),
         }
         let window = Some(SpeechWindow { start_ms: 100.0, end_ms: 500.0 });
@@ -156,8 +158,11 @@ impl StageEngine<AsrInput, AsrOutput> for FakeRecognizer {
     }
 }
 
-/// Says the words in capitals.
+/// Says the words in capitals, and with [`AGAIN`] where it says them for the second time.
 struct FakeTranslator;
+
+/// What the fake translator says at the end of words that are to be shorter.
+const AGAIN: &str = "AGAIN";
 
 impl StageEngine<TranslationInput, TranslationOutput> for FakeTranslator {
     fn name(&self) -> String {
@@ -169,7 +174,12 @@ impl StageEngine<TranslationInput, TranslationOutput> for FakeTranslator {
             let instruction = Instruction::of_text(&input.text);
             instruction.misbehave(Stage::Translation)?;
             instruction.fit_into_memory(batch.len())?;
-            Ok(TranslationOutput { text: input.text.to_uppercase(), engine: "fake".to_owned() })
+            let mut text = input.text.to_uppercase();
+            if input.shorter.is_some() {
+                instruction.shorten()?;
+                text = format!("{text} {AGAIN}");
+            }
+            Ok(TranslationOutput { text, engine: "fake".to_owned(), can_be_shorter: true })
         };
         batch.iter().map(translate).collect()
     }
@@ -200,10 +210,27 @@ impl FakeSynthesizer {
     fn speak(&mut self, input: &TtsInput) -> Result<TtsOutput, StageFailure> {
         let instruction = Instruction::of_text(&input.text);
         instruction.misbehave(Stage::Tts)?;
+        let excess = excess(&input.text);
+        let spoke_other = match &input.when_too_long {
+            WhenTooLong::Ask if excess > 0.0 => {
+                let wanted_ms = input.window.end_ms - input.window.start_ms;
+                return Ok(TtsOutput::TooLong { predicted_ms: wanted_ms * (1.0 + excess), wanted_ms });
+            }
+            WhenTooLong::Rather(other) => excess > 0.0 && self::excess(other) < excess,
+            WhenTooLong::Ask | WhenTooLong::Speak => false,
+        };
         let frames = (input.frames as f64 * (1.0 + instruction.stretch())).round() as usize;
         let pcm = self.tone(input.spec, frames);
-        Ok(TtsOutput { pcm, speed_ratio: 1.0, overrun: instruction.overrun() })
+        let (is_hurried, overrun) = (excess > 0.0, instruction.overrun());
+        Ok(TtsOutput::Dub(Dub { overrun, is_hurried, spoke_other, ..Dub::at_ease(pcm) }))
     }
+}
+
+/// By what fraction words last too long.
+fn excess(text: &str) -> f64 {
+    // A chat model's double puts what it says the second time into brackets of its own.
+    let is_second = text.ends_with(AGAIN) || text.ends_with("(shorter)");
+    Instruction::of_text(text).excess(is_second)
 }
 
 impl StageEngine<TtsInput, TtsOutput> for FakeSynthesizer {

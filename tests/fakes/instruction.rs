@@ -10,6 +10,7 @@
 //! | 5 | hears "words N" once there is the file that FAKE_GATE names, with `-N` at its end |
 //! | 10 to 17 | misbehaves as below, and hears "words N" where it gets that far |
 //! | 20 to 39 | hears "words N order I": the translator (20 to 29) or the synthesiser (30 to 39) misbehaves |
+//! | 40 to 43 | hears "words N order I": the synthesiser predicts that these last N % too long, as below |
 //!
 //! | last digit | the stage that the first digit names |
 //! | --- | --- |
@@ -25,6 +26,13 @@
 //! | 9 | the translator: runs out of memory in a batch of more than N |
 //! | 8 | the synthesiser: its dub is N % longer than the original (shorter, when N is negative) |
 //! | 9 | the synthesiser: its words exceed their slot by N % at the fastest rate |
+//!
+//! | order | words that are translated a second time, to be shorter |
+//! | --- | --- |
+//! | 40 | fit |
+//! | 41 | are half as much too long |
+//! | 42 | are twice as much too long |
+//! | 43 | are none: the translator fails with `STAGE_UNAVAILABLE` |
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -52,7 +60,10 @@ impl Instruction {
 
     /// Reads what the fake recogniser wrote; the fake translator may have put it into capitals.
     pub fn of_text(text: &str) -> Self {
-        let number = |index| text.split_whitespace().nth(index).and_then(|word| word.parse().ok());
+        // A translator may have put something before them.
+        let said = text.split_whitespace().skip_while(|word| !word.eq_ignore_ascii_case("words"));
+        let said: Vec<&str> = said.collect();
+        let number = |index: usize| said.get(index).and_then(|word| word.parse().ok());
         Self { order: number(3).unwrap_or(1), number: number(1).unwrap_or(0) }
     }
 
@@ -112,6 +123,26 @@ impl Instruction {
     /// By what fraction the dub is to be longer than the original.
     pub fn stretch(self) -> f64 {
         if self.order == 38 { f64::from(self.number) / 100.0 } else { 0.0 }
+    }
+
+    /// Whether a shorter translation is to be had.
+    pub fn shorten(self) -> Result<(), StageFailure> {
+        if self.order == 43 {
+            return Err(StageFailure::new(ErrorCode::StageUnavailable, "told to have nothing shorter"));
+        }
+        Ok(())
+    }
+
+    /// By what fraction these words last too long: those of a first translation, or of a second.
+    pub fn excess(self, is_second: bool) -> f64 {
+        let excess = f64::from(self.number) / 100.0;
+        match self.order {
+            40 if is_second => 0.0,
+            41 if is_second => excess / 2.0,
+            42 if is_second => excess * 2.0,
+            40..=43 => excess,
+            _ => 0.0,
+        }
     }
 
     /// By what fraction the words are to exceed their slot.

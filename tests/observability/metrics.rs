@@ -102,3 +102,36 @@ async fn every_series_of_the_contract_is_there() {
     }
     assert!(!text.contains("sts_gpu_"), "this service has no GPU");
 }
+
+#[tokio::test]
+async fn what_second_translations_come_to_is_counted() {
+    let service = Service::fake(&[]);
+    let mut worker = Worker::open(&service.address, "hasty").await;
+    // By the fakes' orders: the second fits, is shorter, is longer, is not there.
+    for (order, words) in [
+        (40, "WORDS 30 ORDER 40 AGAIN"),
+        (41, "WORDS 30 ORDER 41 AGAIN"),
+        (42, "WORDS 30 ORDER 42"),
+        (43, "WORDS 30 ORDER 43"),
+    ] {
+        let processed = worker.dub(order, 30).await;
+        assert_eq!(
+            (&processed["status"], &processed["translated_text"]),
+            (&json!("success"), &json!(words)),
+            "{order}"
+        );
+    }
+    let text = scrape(&service);
+    for (outcome, count) in [("fits", 1), ("shorter", 1), ("none", 2)] {
+        let series = format!("sts_translation_retranslations_total{{outcome=\"{outcome}\"}} {count}");
+        assert!(text.contains(&series), "{series} is missing in {text}");
+    }
+    // Both stages had each fragment twice.
+    assert!(
+        text.contains("sts_translation_duration_seconds_count 8") && text.contains("sts_tts_duration_seconds_count 8")
+    );
+    let unhurried = Service::fake(&[("RETRANSLATE_ABOVE", "0")]);
+    let mut worker = Worker::open(&unhurried.address, "unhurried").await;
+    assert_eq!(worker.dub(40, 30).await["translated_text"], "WORDS 30 ORDER 40");
+    assert!(scrape(&unhurried).contains("sts_translation_retranslations_total{outcome=\"fits\"} 0"));
+}

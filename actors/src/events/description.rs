@@ -79,6 +79,15 @@ impl LifecycleEvent {
                     }
                 }
             }
+            Self::Retranslated {
+                stream_id, fragment_id, sequence_number, predicted_ms, wanted_ms, outcome, ..
+            } => {
+                let mut fields = of_fragment(stream_id, fragment_id, *sequence_number);
+                fields["predicted_ms"] = json!(predicted_ms.round());
+                fields["wanted_ms"] = json!(wanted_ms.round());
+                fields["outcome"] = json!(outcome.as_str());
+                ("fragment_retranslated", fields)
+            }
             Self::FragmentProcessed {
                 stream_id,
                 fragment_id,

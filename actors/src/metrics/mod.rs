@@ -88,6 +88,7 @@ impl Metrics {
         self.service.record(event);
         match event {
             LifecycleEvent::BreakerChanged { engine, level, .. } => self.translators.set_breaker(engine, *level),
+            LifecycleEvent::Retranslated { outcome, .. } => self.translators.count_retranslation(*outcome),
             LifecycleEvent::TranslatorUsed { engine, used, limit } => self.translators.set_usage(engine, *used, *limit),
             LifecycleEvent::GpuRead { gpu, reading } => self.gpus.set(*gpu, reading),
             LifecycleEvent::GpuLost { gpu, .. } => self.gpus.forget(*gpu),

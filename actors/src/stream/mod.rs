@@ -24,6 +24,8 @@ mod settings;
 mod statistics;
 
 #[cfg(test)]
+mod retranslation_tests;
+#[cfg(test)]
 mod session_properties;
 #[cfg(test)]
 mod session_tests;

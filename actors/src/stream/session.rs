@@ -5,6 +5,7 @@ mod delivery;
 mod life;
 mod observed;
 mod pipeline;
+mod retranslation;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use super::settings::StreamSettings;
 use super::statistics::Statistics;
 use crate::events::LifecycleEvent;
 use crate::job::{AsrInput, SpeechWindow, TranslationInput, TtsInput};
+use retranslation::Retranslation;
 
 /// Who and what a stream is; settled at `stream:init`.
 #[derive(Clone, Debug)]
@@ -84,6 +86,8 @@ struct Tracked {
     transcript: Option<String>,
     translated_text: Option<String>,
     translated_by: Option<String>,
+    /// Its translation proved too long, and another was asked for.
+    retranslation: Option<Retranslation>,
     timings: StageTimings,
     trace: Option<TraceContext>,
     /// Its outcome stands in the reorder queue.

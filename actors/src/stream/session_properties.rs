@@ -30,6 +30,8 @@ enum How {
     Well,
     /// Nobody speaks; a dub that is too long; a queue that is full, by stage.
     Oddly,
+    /// The words are too long, where the synthesiser is told to say so.
+    TooLong,
     Failing,
 }
 
@@ -67,7 +69,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (0..4_u64).prop_map(Choice::Edge),
         1 => any::<usize>().prop_map(Choice::BorrowedId),
     ];
-    let answer = prop_oneof![8 => Just(How::Well), 1 => Just(How::Oddly), 1 => Just(How::Failing)];
+    let answer =
+        prop_oneof![8 => Just(How::Well), 1 => Just(How::Oddly), 2 => Just(How::TooLong), 1 => Just(How::Failing)];
     let milliseconds = prop_oneof![Just(100), Just(700), Just(2_000), Just(5_000), Just(29_000), Just(31_000)];
     prop_oneof![
         30 => (choice, prop::bool::weighted(0.97)).prop_map(|(choice, has_room)| Offer(choice, has_room)),

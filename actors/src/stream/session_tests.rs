@@ -9,7 +9,7 @@ use sts_protocol::{
 };
 
 use super::{Effect, Identity, Session, SessionState, StreamSettings};
-use crate::job::{AsrOutput, SpeechWindow, TranslationOutput, TtsOutput};
+use crate::job::{AsrOutput, Dub, SpeechWindow, TranslationOutput, TtsOutput};
 use crate::stage::{StageFailure, StageReport};
 
 const SPEC: AudioSpec = AudioSpec { sample_rate_hz: 16_000, channels: 1, format: AudioFormat::PcmS16le };
@@ -70,13 +70,17 @@ impl Bench {
     }
 
     fn translate(&mut self, number: u64, text: &str) {
-        let output = TranslationOutput { text: text.to_owned(), engine: "fake".to_owned() };
+        self.translate_by(number, text, false);
+    }
+
+    fn translate_by(&mut self, number: u64, text: &str, can_be_shorter: bool) {
+        let output = TranslationOutput { text: text.to_owned(), engine: "fake".to_owned(), can_be_shorter };
         self.session.translated(number, report(Ok(output)), self.now);
     }
 
     fn speak(&mut self, number: u64, bytes: usize, overrun: f64) {
-        let output = TtsOutput { pcm: Bytes::from(vec![2; bytes]), speed_ratio: 1.1, overrun };
-        self.session.synthesized(number, report(Ok(output)), self.now);
+        let dub = Dub { speed_ratio: 1.1, overrun, ..Dub::at_ease(Bytes::from(vec![2; bytes])) };
+        self.session.synthesized(number, report(Ok(TtsOutput::Dub(dub))), self.now);
     }
 
     fn pass(&mut self, number: u64) {

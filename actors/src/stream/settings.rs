@@ -31,6 +31,9 @@ pub struct StreamSettings {
     pub variance_success_max: f64,
     /// Largest duration variance of a partial, as a fraction.
     pub variance_partial_max: f64,
+    /// Words that would be spoken faster than this multiple of the voice's own rate are translated again, where the
+    /// translator can do it shorter; `None` for never.
+    pub retranslate_above: Option<f64>,
 }
 
 impl Default for StreamSettings {
@@ -47,6 +50,7 @@ impl Default for StreamSettings {
             replay_bytes: 16 << 20,
             variance_success_max: 0.10,
             variance_partial_max: 0.20,
+            retranslate_above: Some(1.3),
         }
     }
 }

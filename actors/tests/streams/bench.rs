@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use actix::{Actor, Arbiter, Context, Handler};
 use bytes::Bytes;
 use sts_actors::events::{EventBus, LifecycleEvent};
-use sts_actors::job::{AsrInput, AsrOutput, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
+use sts_actors::job::{
+    AsrInput, AsrOutput, Dub, SpeechWindow, TranslationInput, TranslationOutput, TtsInput, TtsOutput,
+};
 use sts_actors::registry::{ActorKind, Listing, Mailbox, Registry};
 use sts_actors::stage::{self, StageConfig, StageEngine, StageFailure};
 use sts_actors::stream::{
@@ -219,7 +221,10 @@ impl StageEngine<TranslationInput, TranslationOutput> for FakeEngine {
     fn process(&mut self, batch: &[TranslationInput]) -> Vec<Result<TranslationOutput, StageFailure>> {
         batch
             .iter()
-            .map(|input| Ok(TranslationOutput { text: input.text.to_uppercase(), engine: "fake".to_owned() }))
+            .map(|input| {
+                let (text, engine) = (input.text.to_uppercase(), "fake".to_owned());
+                Ok(TranslationOutput { text, engine, can_be_shorter: false })
+            })
             .collect()
     }
 }
@@ -232,7 +237,7 @@ impl StageEngine<TtsInput, TtsOutput> for FakeEngine {
     fn process(&mut self, batch: &[TtsInput]) -> Vec<Result<TtsOutput, StageFailure>> {
         let dub = |input: &TtsInput| {
             let pcm = Bytes::from(vec![1; input.frames * input.spec.bytes_per_frame()]);
-            Ok(TtsOutput { pcm, speed_ratio: 1.0, overrun: 0.0 })
+            Ok(TtsOutput::Dub(Dub::at_ease(pcm)))
         };
         batch.iter().map(dub).collect()
     }

@@ -111,6 +111,14 @@ pub fn plan(
     Ok(Plan { frames: frames(rhythm, words), onset, samples, speed_ratio: natural / words as f64, overrun })
 }
 
+/// How long words may last at the natural rate, ms, without being too long for the slot: neither past its end at the
+/// fastest allowed rate, nor spoken faster than `hurry` in the time in which the speaker spoke.
+pub fn comfortable_ms(slot: &SpeechSlot, fastest: f64, hurry: f64) -> f64 {
+    let spoken = (slot.speech_end_ms.min(slot.duration_ms) - slot.speech_start_ms.max(0.0)).max(0.0);
+    let in_the_speakers_time = if hurry.is_finite() { spoken * hurry } else { f64::INFINITY };
+    in_the_speakers_time.min(slot.duration_ms * fastest)
+}
+
 /// The plan for an utterance that has all the time it wants.
 pub fn unhurried(rhythm: &Rhythm, grid: Grid) -> Plan {
     let words = (rhythm.natural().round() as usize).max(rhythm.heard.len());

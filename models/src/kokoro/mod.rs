@@ -15,5 +15,6 @@ pub mod text_encoder;
 pub mod tokens;
 pub mod voices;
 pub mod weights;
+mod wording;
 
 pub use synthesizer::{KokoroOptions, KokoroSynthesizer};

@@ -7,8 +7,9 @@ use super::excitation::Noise;
 use super::network::{Network, SAMPLES_PER_FRAME, Utterance};
 use super::tokens::{Piece, Vocabulary};
 use super::voices::Voices;
+use super::wording::{self, Chosen};
 use crate::device::Device;
-use crate::engine::{EngineError, EngineInfo, Speech, SynthesizeRequest, Synthesizer};
+use crate::engine::{EngineError, EngineInfo, Speech, SynthesizeRequest, Synthesizer, WhenTooLong};
 use crate::fit::{self, Grid, Plan, Rhythm};
 use crate::g2p::{self, Accent};
 use crate::spoken;
@@ -54,10 +55,28 @@ pub struct KokoroSynthesizer {
 }
 
 /// A request whose rhythm is known: what is to be spoken, piece by piece, and when.
-struct Prepared {
+pub(super) struct Prepared {
     utterances: Vec<Utterance>,
     rhythm: Rhythm,
 }
+
+impl Prepared {
+    /// How long it lasts by itself, ms.
+    pub(super) fn natural_ms(&self) -> f64 {
+        GRID.ms(self.rhythm.natural() * SAMPLES_PER_FRAME as f64)
+    }
+}
+
+/// Words that were chosen, and how they are spoken.
+struct Planned {
+    prepared: Prepared,
+    plan: Plan,
+    is_hurried: bool,
+    is_other: bool,
+}
+
+/// A request's words; nothing when there is nothing to be heard in them.
+type Outlook = Result<Option<Planned>, EngineError>;
 
 /// One piece of one request on its way through the network.
 struct Job {
@@ -100,6 +119,8 @@ impl KokoroSynthesizer {
             slot: None,
             speed_bounds: (1.0, 1.0),
             max_overrun: 0.0,
+            hurry: f64::INFINITY,
+            when_too_long: WhenTooLong::Speak,
         };
         self.synthesize(&[request]).into_iter().try_for_each(|speech| speech.map(drop))
     }
@@ -111,7 +132,7 @@ impl KokoroSynthesizer {
     pub fn natural_duration_ms(&self, text: &str, language: &str, voice: &str) -> Result<f64, EngineError> {
         let _no_grad = tch::no_grad_guard();
         let prepared = self.prepare(text, language, voice)?;
-        Ok(prepared.map_or(0.0, |prepared| GRID.ms(prepared.rhythm.natural() * SAMPLES_PER_FRAME as f64)))
+        Ok(prepared.map_or(0.0, |prepared| prepared.natural_ms()))
     }
 
     /// The rhythm of a text; nothing when there is nothing to be heard in it.
@@ -150,23 +171,25 @@ impl KokoroSynthesizer {
         Ok(Prepared { utterances, rhythm: Rhythm { durations, heard } })
     }
 
-    fn plan(&self, request: &SynthesizeRequest) -> Result<Option<(Prepared, Plan)>, EngineError> {
+    fn plan(&self, request: &SynthesizeRequest) -> Outlook {
         request.slot.as_ref().map_or(Ok(()), fit::check_slot)?;
-        let Some(prepared) = self.prepare(&request.text, &request.language, &request.voice)? else {
+        let Some(chosen) = wording::choose(request, |text| self.prepare(text, &request.language, &request.voice))?
+        else {
             return Ok(None);
         };
         let plan = match &request.slot {
-            None => fit::unhurried(&prepared.rhythm, GRID),
-            Some(slot) => fit::plan(&prepared.rhythm, slot, request.speed_bounds, request.max_overrun, GRID)?,
+            None => fit::unhurried(&chosen.prepared.rhythm, GRID),
+            Some(slot) => fit::plan(&chosen.prepared.rhythm, slot, request.speed_bounds, request.max_overrun, GRID)?,
         };
-        Ok(Some((prepared, plan)))
+        let Chosen { prepared, is_hurried, is_other } = chosen;
+        Ok(Some(Planned { prepared, plan, is_hurried, is_other }))
     }
 
     /// The pieces of all planned requests, those of one length together.
-    fn jobs(&self, planned: &[Result<Option<(Prepared, Plan)>, EngineError>]) -> BTreeMap<usize, Vec<Job>> {
+    fn jobs(&self, planned: &[Outlook]) -> BTreeMap<usize, Vec<Job>> {
         let mut jobs: BTreeMap<usize, Vec<Job>> = BTreeMap::new();
         for (request, planned) in planned.iter().enumerate() {
-            let Ok(Some((prepared, plan))) = planned else { continue };
+            let Ok(Some(Planned { prepared, plan, .. })) = planned else { continue };
             let mut rest = plan.frames.as_slice();
             for (piece, utterance) in prepared.utterances.iter().enumerate() {
                 let (own, after) = rest.split_at(utterance.durations.len());
@@ -178,17 +201,14 @@ impl KokoroSynthesizer {
     }
 
     /// Speaks all pieces; the answer is keyed by request and piece.
-    fn speak(
-        &self,
-        planned: &[Result<Option<(Prepared, Plan)>, EngineError>],
-    ) -> BTreeMap<(usize, usize), Result<Vec<f32>, EngineError>> {
+    fn speak(&self, planned: &[Outlook]) -> BTreeMap<(usize, usize), Result<Vec<f32>, EngineError>> {
         let mut spoken = BTreeMap::new();
         for (frames, jobs) in self.jobs(planned) {
             for pass in jobs.chunks((self.options.frames_per_pass / frames).max(1)) {
                 let batch: Vec<(&Utterance, &[usize])> = pass
                     .iter()
                     .filter_map(|job| match &planned[job.request] {
-                        Ok(Some((prepared, _))) => Some((&prepared.utterances[job.piece], job.frames.as_slice())),
+                        Ok(Some(planned)) => Some((&planned.prepared.utterances[job.piece], job.frames.as_slice())),
                         _ => None,
                     })
                     .collect();
@@ -202,7 +222,8 @@ impl KokoroSynthesizer {
         spoken
     }
 
-    fn finish(&self, pieces: Vec<Vec<f32>>, slot: bool, plan: &Plan) -> Result<Speech, EngineError> {
+    fn finish(&self, pieces: Vec<Vec<f32>>, slot: bool, planned: &Planned) -> Result<Speech, EngineError> {
+        let plan = &planned.plan;
         let mut samples = join(&pieces);
         if samples.iter().any(|sample| !sample.is_finite()) {
             return Err(EngineError::Poisoned("the network spoke values that are not numbers".to_owned()));
@@ -217,7 +238,8 @@ impl KokoroSynthesizer {
             (samples, GRID.ms((heard.1 - heard.0) as f64))
         };
         let (speed_ratio, overrun) = (plan.speed_ratio, plan.overrun);
-        Ok(Speech { samples, sample_rate_hz: GRID.rate_hz, speed_ratio, spoken_ms, overrun })
+        let (is_hurried, spoke_other) = (planned.is_hurried, planned.is_other);
+        Ok(Speech { samples, sample_rate_hz: GRID.rate_hz, speed_ratio, spoken_ms, overrun, is_hurried, spoke_other })
     }
 }
 
@@ -236,14 +258,14 @@ impl Synthesizer for KokoroSynthesizer {
         let planned: Vec<_> = batch.iter().map(|request| self.plan(request)).collect();
         let mut spoken = self.speak(&planned);
         let finished = planned.into_iter().zip(batch).enumerate().map(|(index, (planned, request))| {
-            let Some((prepared, plan)) = planned? else { return Ok(silence(request)) };
-            let pieces = (0..prepared.utterances.len()).map(|piece| {
+            let Some(planned) = planned? else { return Ok(silence(request)) };
+            let pieces = (0..planned.prepared.utterances.len()).map(|piece| {
                 spoken
                     .remove(&(index, piece))
                     .unwrap_or_else(|| Err(EngineError::Poisoned("a piece was not spoken".to_owned())))
             });
             let pieces = pieces.collect::<Result<Vec<_>, _>>()?;
-            self.finish(pieces, request.slot.is_some(), &plan)
+            self.finish(pieces, request.slot.is_some(), &planned)
         });
         finished.collect()
     }
@@ -252,7 +274,15 @@ impl Synthesizer for KokoroSynthesizer {
 /// The answer to a text in which nothing is to be heard.
 fn silence(request: &SynthesizeRequest) -> Speech {
     let samples = request.slot.map_or(0, |slot| GRID.samples(slot.duration_ms));
-    Speech { samples: vec![0.0; samples], sample_rate_hz: GRID.rate_hz, speed_ratio: 1.0, spoken_ms: 0.0, overrun: 0.0 }
+    Speech {
+        samples: vec![0.0; samples],
+        sample_rate_hz: GRID.rate_hz,
+        speed_ratio: 1.0,
+        spoken_ms: 0.0,
+        overrun: 0.0,
+        is_hurried: false,
+        spoke_other: false,
+    }
 }
 
 /// Pieces one after another.

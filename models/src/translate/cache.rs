@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
+use crate::engine::{EngineError, EngineInfo, Shorter, TranslateRequest, Translation, Translator};
 
 /// All that an answer depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +14,7 @@ struct Key {
     context: String,
     hints: Vec<String>,
     syllables: Option<usize>,
+    shorter: Option<Shorter>,
 }
 
 impl Key {
@@ -24,20 +25,26 @@ impl Key {
             context: request.context.clone(),
             hints: request.hints.clone(),
             syllables: request.syllables,
+            shorter: request.shorter.clone(),
         }
     }
 
     fn bytes(&self) -> usize {
         let hints: usize = self.hints.iter().map(String::len).sum();
-        self.text.len() + self.languages.0.len() + self.languages.1.len() + self.context.len() + hints
+        let shorter = self.shorter.as_ref().map_or(0, |shorter| shorter.than.len() + shorter.by.len());
+        self.text.len() + self.languages.0.len() + self.languages.1.len() + self.context.len() + hints + shorter
     }
 }
 
 /// The last translations, shared by all threads. Its texts have a bound, in bytes; those used longest ago go first.
 pub struct TranslationCache {
     max_bytes: usize,
+    heard_by: LookupListener,
     kept: Mutex<Kept>,
 }
+
+/// Hears of each look into the cache whether it found something.
+pub type LookupListener = Box<dyn Fn(bool) + Send + Sync>;
 
 /// Invariant: `by_use` has the use of each entry, and nothing else; `bytes` is the sum of their sizes.
 #[derive(Default)]
@@ -56,8 +63,8 @@ struct Entry {
 
 impl TranslationCache {
     /// An empty one for texts of so many bytes; for none, it keeps nothing.
-    pub fn new(max_bytes: usize) -> Arc<Self> {
-        Arc::new(Self { max_bytes, kept: Mutex::default() })
+    pub fn new(max_bytes: usize, heard_by: LookupListener) -> Arc<Self> {
+        Arc::new(Self { max_bytes, heard_by, kept: Mutex::default() })
     }
 
     /// Bytes of all texts that are kept.
@@ -66,6 +73,12 @@ impl TranslationCache {
     }
 
     fn find(&self, key: &Key) -> Option<Translation> {
+        let found = self.look(key);
+        (self.heard_by)(found.is_some());
+        found
+    }
+
+    fn look(&self, key: &Key) -> Option<Translation> {
         let kept = &mut *self.lock();
         let entry = kept.entries.get_mut(key)?;
         kept.uses += 1;
@@ -127,6 +140,10 @@ impl Translator for CachedTranslator {
         self.translator.supports(source, target)
     }
 
+    fn can_shorten(&self, source: &str, target: &str, engine: &str) -> bool {
+        self.translator.can_shorten(source, target, engine)
+    }
+
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
         let keys: Vec<Key> = batch.iter().map(Key::of).collect();
         let mut answers: Vec<Option<Result<Translation, EngineError>>> =
@@ -158,136 +175,5 @@ impl Translator for CachedTranslator {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Says how often it was asked.
-    struct Counting {
-        asked: Arc<Mutex<Vec<String>>>,
-    }
-
-    impl Translator for Counting {
-        fn info(&self) -> EngineInfo {
-            EngineInfo { name: "counting".to_owned(), device: "test".to_owned(), precision: "none".to_owned() }
-        }
-
-        fn supports(&self, _: &str, _: &str) -> bool {
-            true
-        }
-
-        fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
-            let mut asked = self.asked.lock().expect("no panic");
-            let mut one = |request: &TranslateRequest| {
-                asked.push(request.text.clone());
-                match request.text.as_str() {
-                    "fail" => Err(EngineError::Unavailable("told to".to_owned())),
-                    text => Ok(Translation { text: text.to_uppercase(), engine: "counting".to_owned() }),
-                }
-            };
-            batch.iter().map(&mut one).collect()
-        }
-    }
-
-    struct Bench {
-        asked: Arc<Mutex<Vec<String>>>,
-        cache: Arc<TranslationCache>,
-        translator: CachedTranslator,
-    }
-
-    fn bench(max_bytes: usize) -> Bench {
-        let (asked, cache) = (Arc::default(), TranslationCache::new(max_bytes));
-        let counting = Counting { asked: Arc::clone(&asked) };
-        let translator = CachedTranslator::new(
-            Box::new(counting),
-            Arc::clone(&cache),
-            Box::new(|request, _| request.text != "forget"),
-        );
-        Bench { asked, cache, translator }
-    }
-
-    fn request(text: &str) -> TranslateRequest {
-        TranslateRequest { text: text.to_owned(), ..TranslateRequest::default() }
-    }
-
-    impl Bench {
-        fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<String> {
-            let answers = self.translator.translate(batch).into_iter();
-            answers.map(|answer| answer.map_or_else(|error| error.to_string(), |done| done.text)).collect()
-        }
-
-        fn asked(&self) -> Vec<String> {
-            std::mem::take(&mut *self.asked.lock().expect("no panic"))
-        }
-    }
-
-    #[test]
-    fn the_same_is_asked_for_once_in_a_batch_and_afterwards() {
-        let mut bench = bench(10_000);
-        assert_eq!(bench.translate(&["a", "b", "a"].map(request)), ["A", "B", "A"]);
-        assert_eq!(bench.translate(&["b", "c"].map(request)), ["B", "C"]);
-        assert_eq!(bench.asked(), ["a", "b", "c"]);
-    }
-
-    #[test]
-    fn what_an_answer_depends_on_keeps_requests_apart() {
-        let mut bench = bench(10_000);
-        let others = [
-            request("a"),
-            TranslateRequest { target_language: "es".to_owned(), ..request("a") },
-            TranslateRequest { context: "before".to_owned(), ..request("a") },
-            TranslateRequest { hints: vec!["Acme".to_owned()], ..request("a") },
-            TranslateRequest { syllables: Some(3), ..request("a") },
-        ];
-        bench.translate(&others);
-        assert_eq!(bench.asked().len(), others.len());
-        let later = TranslateRequest { deadline: Some(std::time::Instant::now()), ..request("a") };
-        bench.translate(&[later]);
-        assert!(bench.asked().is_empty(), "the time that there is changes no answer");
-    }
-
-    #[test]
-    fn failures_are_not_remembered_and_neither_is_what_is_not_worth_it() {
-        let mut bench = bench(10_000);
-        bench.translate(&["forget"].map(request));
-        bench.translate(&["forget"].map(request));
-        assert_eq!(bench.asked(), ["forget", "forget"]);
-        bench.translate(&["fail", "fail"].map(request));
-        bench.translate(&["fail"].map(request));
-        assert_eq!(bench.asked(), ["fail", "fail"]);
-    }
-
-    #[test]
-    fn what_was_used_longest_ago_goes_first() {
-        // Each costs 2 · 1 + 1 + 8 bytes.
-        let mut bench = bench(3 * 11);
-        for text in ["a", "b", "c", "a", "d", "a", "c", "d"] {
-            bench.translate(&[request(text)]);
-        }
-        assert_eq!(bench.asked(), ["a", "b", "c", "d"]);
-        bench.translate(&[request("b")]);
-        assert_eq!(bench.asked(), ["b"]);
-        let mut nothing = super::tests::bench(0);
-        nothing.translate(&["a", "a"].map(request));
-        nothing.translate(&["a"].map(request));
-        assert_eq!(nothing.asked(), ["a", "a"]);
-    }
-
-    proptest! {
-        #[test]
-        fn it_never_grows_past_its_bound_and_its_sums_are_right(
-            texts in prop::collection::vec("[a-f]{0,12}", 0..200),
-            max_bytes in 0_usize..300,
-        ) {
-            let mut bench = bench(max_bytes);
-            for text in &texts {
-                prop_assert_eq!(bench.translate(&[request(text)]), [text.to_uppercase()]);
-                prop_assert!(bench.cache.bytes() <= max_bytes);
-            }
-            let kept = bench.cache.lock();
-            prop_assert_eq!(kept.entries.len(), kept.by_use.len());
-            prop_assert_eq!(kept.entries.values().map(|entry| entry.bytes).sum::<usize>(), kept.bytes);
-            prop_assert!(kept.by_use.iter().all(|(used, key)| kept.entries[key].used == *used));
-        }
-    }
-}
+#[path = "cache_tests.rs"]
+mod tests;

@@ -159,6 +159,20 @@ impl FallbackTranslator {
         Self { links, preferences, network_limit }
     }
 
+    /// Who made a translation: those in the process have no name of their own in it.
+    fn maker(&self, engine: &str) -> Option<usize> {
+        let by_name = self.links.iter().position(|link| link.name == engine);
+        by_name.or_else(|| self.links.iter().position(|link| link.guard.is_none()))
+    }
+
+    /// Who is asked, in order. What is to be shorter is asked of whoever made it long: another's words may be worse.
+    fn candidates_for(&self, request: &TranslateRequest) -> Vec<usize> {
+        let all = self.candidates(&request.source_language, &request.target_language);
+        let Some(shorter) = &request.shorter else { return all };
+        let maker = self.maker(&shorter.by);
+        all.into_iter().filter(|link| Some(*link) == maker).collect()
+    }
+
     fn candidates(&self, source: &str, target: &str) -> Vec<usize> {
         let names = self.preferences.of(source, target).iter();
         let found = names.filter_map(|name| self.links.iter().position(|link| link.name == *name));
@@ -209,12 +223,17 @@ impl Translator for FallbackTranslator {
         source == target || !self.candidates(source, target).is_empty()
     }
 
+    fn can_shorten(&self, source: &str, target: &str, engine: &str) -> bool {
+        let maker = self.maker(engine).filter(|maker| self.candidates(source, target).contains(maker));
+        maker.is_some_and(|maker| self.links[maker].translator.can_shorten(source, target, engine))
+    }
+
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
         let deadline = Instant::now() + self.network_limit;
         let mut answers: Vec<Option<Result<Translation, EngineError>>> = vec![None; batch.len()];
         let mut pending: Vec<Pending> = Vec::new();
         for (index, request) in batch.iter().enumerate() {
-            let candidates = self.candidates(&request.source_language, &request.target_language).into_iter();
+            let candidates = self.candidates_for(request).into_iter();
             pending.push(Pending { index, candidates, first_error: None });
         }
         while !pending.is_empty() {

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use fxtranslate::engine::Engine;
 use fxtranslate::segment::CONTEXT_WINDOW;
+use fxtranslate::spm::SpmVocab;
 
+use super::firefox_beam::{self, Hypothesis};
 use super::marian::Student;
 use super::route::{Leg, LegKind, Pair};
 use super::sentences;
@@ -55,21 +57,22 @@ pub struct FirefoxPair {
 
 /// What a model is run by.
 enum Runtime {
-    Int8(Box<Engine>),
+    /// With the target's pieces: the engine keeps its own to itself.
+    Int8(Box<(Engine, SpmVocab)>),
     Torch(Box<Student>),
 }
 
 impl Runtime {
     fn tokens(&self, text: &str) -> usize {
         match self {
-            Self::Int8(engine) => engine.src_ids(text).len(),
+            Self::Int8(model) => model.0.src_ids(text).len(),
             Self::Torch(student) => student.tokens(text),
         }
     }
 
     fn translate(&self, texts: &[&str]) -> Result<Vec<String>, EngineError> {
         match self {
-            Self::Int8(engine) => Ok(engine.translate_batch(texts)),
+            Self::Int8(model) => Ok(model.0.translate_batch(texts)),
             Self::Torch(student) => student.translate(texts),
         }
     }
@@ -101,15 +104,16 @@ impl FirefoxPair {
         let shortlist = folder.join("lex.bin");
         // The crate takes its files on trust and panics on some that are damaged.
         let loaded = catch_unwind(|| {
+            let pieces = SpmVocab::load(&target).map_err(|error| error.to_string())?;
             let engine = Engine::load_mmapped(folder.join("model.bin"), source, target)?;
             if !shortlist.is_file() {
-                return Ok(engine);
+                return Ok((engine, pieces));
             }
             let bytes = std::fs::read(&shortlist).map_err(|error| error.to_string())?;
-            Ok(engine.with_shortlist_bytes(&bytes))
+            Ok((engine.with_shortlist_bytes(&bytes), pieces))
         });
-        let engine = loaded.unwrap_or_else(|_| Err("a file is damaged".to_owned())).map_err(failed)?;
-        Ok(Self { engine: Runtime::Int8(Box::new(engine)) })
+        let loaded = loaded.unwrap_or_else(|_| Err("a file is damaged".to_owned())).map_err(failed)?;
+        Ok(Self { engine: Runtime::Int8(Box::new(loaded)) })
     }
 
     /// Translates sentences, batched by length; what came in as an error goes out as it was.
@@ -141,6 +145,35 @@ impl FirefoxPair {
             }
         }
         answers
+    }
+
+    /// As [`Self::translate`], but of each sentence the best translation that has at most so many percent of its usual
+    /// length, as far as there is one that is nearly as likely.
+    pub fn translate_shorter(
+        &self,
+        sentences: Vec<Result<String, EngineError>>,
+        percent: u32,
+    ) -> Vec<Result<String, EngineError>> {
+        let usual = self.translate(sentences.clone());
+        // In libtorch there is one translation of each.
+        let Runtime::Int8(model) = &self.engine else { return usual };
+        let (engine, target) = &**model;
+        let shorter = |(sentence, usual): (Result<String, EngineError>, Result<String, EngineError>)| {
+            let (sentence, usual) = (sentence?, usual?);
+            let is_one_part = !sentences::has_overlong_word(&sentence) && sentence.chars().any(char::is_alphanumeric);
+            let searched = catch_unwind(AssertUnwindSafe(|| {
+                let ids = engine.src_ids(&sentence);
+                if !is_one_part || ids.len() > CONTEXT_WINDOW {
+                    return Vec::new();
+                }
+                firefox_beam::search(engine, target, &ids)
+            }));
+            match searched {
+                Ok(found) => Ok(choose(found, usual, percent)),
+                Err(_) => panicked(),
+            }
+        };
+        sentences.into_iter().zip(usual).map(shorter).collect()
     }
 
     /// Cuts the sentences into parts that the model takes, in order.
@@ -203,6 +236,30 @@ impl FirefoxPair {
     }
 }
 
+/// A translation that is less likely than the best by more than this (log-probability of a token, on average) leaves out
+/// or distorts what the sentence says; at twice as much, that could be seen in every tenth of newstest2013.
+const LARGEST_LOSS_A_TOKEN: f32 = 0.12;
+/// What is not shorter by so many percent is not worth other words.
+const LEAST_GAIN_PERCENT: usize = 5;
+
+/// The most likely hypothesis that is short enough, or the shortest of those that are nearly as likely as the best.
+fn choose(found: Vec<Hypothesis>, usual: String, percent: u32) -> String {
+    let length = |text: &str| text.chars().count();
+    let wanted = length(&usual) * usize::try_from(percent).unwrap_or(100) / 100;
+    let Some(best) = found.iter().map(|hypothesis| hypothesis.a_token()).max_by(f32::total_cmp) else { return usual };
+    let mut sound: Vec<Hypothesis> =
+        found.into_iter().filter(|hypothesis| hypothesis.a_token() >= best - LARGEST_LOSS_A_TOKEN).collect();
+    sound.sort_by(|a, b| b.log_probability.total_cmp(&a.log_probability));
+    let fits = sound.iter().position(|hypothesis| length(&hypothesis.text) <= wanted);
+    let shortest = || (0..sound.len()).min_by_key(|&index| length(&sound[index].text));
+    match fits.or_else(shortest) {
+        Some(index) if length(&sound[index].text) * 100 <= length(&usual) * (100 - LEAST_GAIN_PERCENT) => {
+            sound.swap_remove(index).text
+        }
+        _ => usual,
+    }
+}
+
 /// What the model takes at once: a sentence, or a stretch of one.
 struct Part {
     /// Which sentence it belongs to.
@@ -232,6 +289,26 @@ mod tests {
         }
         let legs = installed_pairs(store.path()).expect("the store can be read");
         assert_eq!(legs, [Leg { pair: Pair::new("en", "fr"), kind: LegKind::Firefox }]);
+    }
+
+    #[test]
+    fn of_shorter_translations_the_likeliest_that_is_sound_is_taken() {
+        let hypothesis =
+            |text: &str, log_probability: f32| Hypothesis { text: text.to_owned(), log_probability, tokens: 10 };
+        let usual = "a".repeat(20);
+        let found = || {
+            vec![
+                hypothesis(&usual, -2.0),
+                hypothesis(&"b".repeat(17), -2.5),
+                hypothesis(&"c".repeat(15), -3.0),
+                // Likely by its shortness alone: by the token it is not.
+                Hypothesis { tokens: 2, ..hypothesis("d", -1.9) },
+            ]
+        };
+        let chosen = |percent| choose(found(), usual.clone(), percent).chars().next();
+        assert_eq!([100, 90, 80, 60].map(chosen), [Some('a'), Some('b'), Some('c'), Some('c')]);
+        assert_eq!(choose(vec![hypothesis(&"e".repeat(19), -1.0)], "f".repeat(19), 50), "f".repeat(19));
+        assert_eq!(choose(Vec::new(), usual.clone(), 50), usual);
     }
 
     #[test]

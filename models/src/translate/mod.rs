@@ -14,8 +14,10 @@ pub mod breaker;
 pub mod cache;
 pub mod chat;
 pub mod deepl;
+pub mod faithful;
 pub mod fallback;
 mod firefox;
+mod firefox_beam;
 mod firefox_download;
 mod language_names;
 pub mod libretranslate;
@@ -28,6 +30,7 @@ mod sentences;
 mod spanish_marks;
 mod spanish_repair;
 mod spanish_tables;
+mod syllables;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -154,8 +157,14 @@ impl EmbeddedTranslator {
         why
     }
 
-    /// Translates texts of one pair. The answer has one entry a text.
-    fn translate_pair(&mut self, pair: &Pair, texts: &[&str]) -> Vec<Result<Translation, EngineError>> {
+    /// Translates texts of one pair, to so many percent of their usual length or less where that can be done. The answer
+    /// has one entry a text.
+    fn translate_pair(
+        &mut self,
+        pair: &Pair,
+        texts: &[&str],
+        mut percent: Option<u32>,
+    ) -> Vec<Result<Translation, EngineError>> {
         let refuse_all = |error: EngineError| texts.iter().map(|_| Err(error.clone())).collect();
         let route = match self.prepare(pair) {
             Ok(route) => route,
@@ -165,7 +174,9 @@ impl EmbeddedTranslator {
         let splits: Vec<Vec<String>> = texts.iter().map(|text| sentences::split(&pair.source, text)).collect();
         let mut current: Vec<Result<String, EngineError>> = splits.iter().flatten().cloned().map(Ok).collect();
         for leg in &route {
-            current = self.run_leg(leg, current);
+            // The first model that has others to offer chooses, and what follows keeps about to its length.
+            let own = percent.take_if(|_| leg.kind == LegKind::Firefox);
+            current = self.run_leg(leg, current, own);
         }
         let lengths: Vec<usize> = splits.iter().map(Vec::len).collect();
         let texts = join_sentences(&lengths, current, sentences::separator(&pair.target));
@@ -214,11 +225,19 @@ impl EmbeddedTranslator {
     }
 
     /// Sends every sentence that has not failed yet through one leg.
-    fn run_leg(&mut self, leg: &Leg, input: Vec<Result<String, EngineError>>) -> Vec<Result<String, EngineError>> {
+    fn run_leg(
+        &mut self,
+        leg: &Leg,
+        input: Vec<Result<String, EngineError>>,
+        percent: Option<u32>,
+    ) -> Vec<Result<String, EngineError>> {
         let missing = || EngineError::Unavailable(format!("the engine of {} is not loaded", leg.pair));
         match leg.kind {
             LegKind::Firefox => match self.firefox.get(&leg.pair) {
-                Some(engine) => engine.translate(input),
+                Some(engine) => match percent {
+                    Some(percent) => engine.translate_shorter(input, percent),
+                    None => engine.translate(input),
+                },
                 None => input.into_iter().map(|sentence| sentence.and(Err(missing()))).collect(),
             },
             LegKind::Apertium => match self.apertium.get_mut(&leg.pair) {
@@ -243,30 +262,40 @@ impl Translator for EmbeddedTranslator {
         source == target || self.routes.find(&Pair::new(source, target)).is_some()
     }
 
+    fn can_shorten(&self, source: &str, target: &str, _: &str) -> bool {
+        let route = self.routes.find(&Pair::new(source, target)).unwrap_or_default();
+        self.options.device.is_none() && route.iter().any(|leg| leg.kind == LegKind::Firefox)
+    }
+
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
-        by_pair(batch, |pair, texts| self.translate_pair(pair, texts))
+        by_pair(batch, |pair, percent, texts| self.translate_pair(pair, texts, percent))
     }
 }
 
-/// Translates a batch pair by pair; what needs no engine, and what none can take, is answered here.
+/// Translates a batch pair by pair, and apart from each other what is to have so many percent of its usual length; what
+/// needs no engine, and what none can take, is answered here.
 fn by_pair(
     batch: &[TranslateRequest],
-    mut translate: impl FnMut(&Pair, &[&str]) -> Vec<Result<Translation, EngineError>>,
+    mut translate: impl FnMut(&Pair, Option<u32>, &[&str]) -> Vec<Result<Translation, EngineError>>,
 ) -> Vec<Result<Translation, EngineError>> {
     let mut answers: Vec<Option<Result<Translation, EngineError>>> = vec![None; batch.len()];
-    let mut groups: Vec<(Pair, Vec<(usize, String)>)> = Vec::new();
+    let mut groups: Vec<(Way, Vec<(usize, String)>)> = Vec::new();
     for (index, request) in batch.iter().enumerate() {
+        let percent = request.shorter.as_ref().map(|shorter| shorter.percent);
         match accept(request) {
             Accepted::Answered(answer) => answers[index] = Some(answer),
-            Accepted::Translate(pair, text) => match groups.iter_mut().find(|(known, _)| *known == pair) {
-                Some((_, members)) => members.push((index, text)),
-                None => groups.push((pair, vec![(index, text)])),
-            },
+            Accepted::Translate(pair, text) => {
+                let way = (pair, percent);
+                match groups.iter_mut().find(|(known, _)| *known == way) {
+                    Some((_, members)) => members.push((index, text)),
+                    None => groups.push((way, vec![(index, text)])),
+                }
+            }
         }
     }
-    for (pair, members) in groups {
+    for ((pair, percent), members) in groups {
         let texts: Vec<&str> = members.iter().map(|(_, text)| text.as_str()).collect();
-        for ((index, _), answer) in members.iter().zip(translate(&pair, &texts)) {
+        for ((index, _), answer) in members.iter().zip(translate(&pair, percent, &texts)) {
             answers[*index] = Some(answer);
         }
     }
@@ -290,6 +319,9 @@ fn join_sentences(
     }
     texts
 }
+
+/// A pair, and to how many percent of its usual length a translation is wanted.
+type Way = (Pair, Option<u32>);
 
 /// What is to be done with a request.
 enum Accepted {

@@ -1,5 +1,5 @@
 //! An endpoint like OpenAI's `/v1/chat/completions`, behind which a model does what the instructions say, with the
-//! habits that it is told to have.
+//! habits that it is told to have. A translation that is to be shorter has "(shorter)" at its end.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,16 +67,19 @@ impl Service for Desk {
 
     fn answer(&self, request: &Request) -> Answer {
         let refuse = |status: u16, message: &str| Answer::json(status, &json!({"error": {"message": message}}));
-        if request.path != "/v1/chat/completions" {
-            return refuse(404, "no such path");
-        }
         if request.header("authorization") != Some(&format!("Bearer {KEY}")) {
             return refuse(401, "Incorrect API key provided");
+        }
+        if request.path != "/v1/chat/completions" {
+            return refuse(404, "no such path");
         }
         let (instructions, data) = messages(&request.json());
         let Some(text) = marked(&instructions, &data) else { return refuse(400, "no marks") };
         let language = instructions.split(" to ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or("");
-        let translation = format!("[{language}] {text}");
+        let mut translation = format!("[{language}] {text}");
+        if instructions.contains("too long") {
+            translation.push_str(" (shorter)");
+        }
         let said = match self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front() {
             Some(Habit::Answers(answer)) => return answer,
             Some(Habit::Says(around)) => around.replace("{}", &translation),

@@ -27,6 +27,7 @@ const SENTENCES = {
   fragment_processed: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} ${result(event)}`],
   stage_finished: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} left ${inStage(event.stage)}`],
   stage_failed: ['bad', (event) => `${stream(event)}: fragment ${event.sequence_number} failed in ${inStage(event.stage)}, ${why(event)}`],
+  fragment_retranslated: ['quiet', (event) => `${stream(event)}: fragment ${event.sequence_number} was translated again, ${OUTCOMES[event.outcome] ?? event.outcome}`],
   sequence_numbers_skipped: ['warn', (event) => `${stream(event)}: ${count(event.count)} sequence numbers were given up`],
   backpressure: ['warn', (event) => `${stream(event)} is under ${event.severity} load, ${event.in_flight} in flight`],
   worker_ready: ['ok', (event) => `${stage(event)} has a warm worker: ${event.engine}, after ${duration(event.started_in_ms)}`],
@@ -47,6 +48,8 @@ const SENTENCES = {
   gpus_unreadable: ['bad', (event) => `No GPU can be read: ${why(event)}`],
 };
 
+/** Of a translation that was too long for its time. */
+const OUTCOMES = { fits: 'and fits', shorter: 'and is shorter', none: 'to no use' };
 const RESULTS = { success: 'quiet', partial: 'warn', failed: 'bad' };
 /** Told by the result of the fragment as well. */
 const TWICE = new Set(['stage_failed']);

@@ -104,6 +104,7 @@ impl Session {
             transcript: None,
             translated_text: None,
             translated_by: None,
+            retranslation: None,
             timings: StageTimings::default(),
             trace: fragment.trace,
             finished: false,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sts_protocol::{AudioSpec, FragmentError, FragmentStatus, Metadata, ServiceMessage, Stage};
 
 use super::{Effect, Session, SessionState, Tracked};
-use crate::events::LifecycleEvent;
+use crate::events::{LifecycleEvent, RetranslationOutcome};
 use crate::stage::StageFailure;
 use crate::stream::outcome::Outcome;
 use crate::stream::reorder::Released;
@@ -37,6 +37,8 @@ impl Session {
         error: Option<FragmentError>,
         now: Instant,
     ) {
+        // One that fails in the end had nothing of a second translation.
+        self.tell_retranslation(number, RetranslationOutcome::None);
         let Some(tracked) = self.tracked.get_mut(&number) else { return };
         tracked.finished = true;
         let (pcm, metadata) = dub.unzip();

@@ -8,7 +8,7 @@ use sts_protocol::{ErrorCode, Stage};
 use super::delivery::metadata;
 use super::{Effect, Session, Tracked};
 use crate::events::LifecycleEvent;
-use crate::job::{AsrOutput, TranslationInput, TranslationOutput, TtsInput, TtsOutput};
+use crate::job::{AsrOutput, Dub, TranslationInput, TranslationOutput, TtsInput, TtsOutput, WhenTooLong};
 use crate::stage::{StageFailure, StageReport};
 use crate::stream::outcome::judge;
 
@@ -37,37 +37,61 @@ impl Session {
             source_language: Arc::clone(&self.languages.0),
             target_language: Arc::clone(&self.languages.1),
             hints: Arc::clone(&self.hints),
+            shorter: None,
         };
         self.effects.push(Effect::Translate(number, input));
     }
 
     /// The translator's answer.
     pub fn translated(&mut self, number: u64, report: StageReport<TranslationOutput>, now: Instant) {
+        if self.tracked.get(&number).is_some_and(|tracked| tracked.retranslation.is_some()) {
+            self.retranslated(number, report);
+            return;
+        }
+        let may_ask = self.may_ask_for_shorter();
         let Some((output, tracked)) = self.settle(number, Stage::Translation, report, now) else { return };
         let text = output.text.trim().to_owned();
         tracked.translated_text = Some(text.clone());
         tracked.translated_by = Some(output.engine);
-        let Some(window) = tracked.window.filter(|_| !text.is_empty()) else {
+        if text.is_empty() {
             self.finish_with_silence(number, now);
             return;
-        };
+        }
+        let when_too_long = if may_ask && output.can_be_shorter { WhenTooLong::Ask } else { WhenTooLong::Speak };
+        self.speak(number, text, when_too_long);
+    }
+
+    /// Sends words to the synthesiser.
+    pub(super) fn speak(&mut self, number: u64, text: String, when_too_long: WhenTooLong) {
+        let Some(tracked) = self.tracked.get_mut(&number) else { return };
+        let Some(window) = tracked.window else { return };
         tracked.stage = Stage::Tts;
-        let (spec, frames) = (tracked.spec, tracked.frames);
         let input = TtsInput {
             text,
             language: Arc::clone(&self.languages.1),
             voice: Arc::clone(&self.identity.voice),
-            spec,
-            frames,
+            spec: tracked.spec,
+            frames: tracked.frames,
             window,
             max_overrun: self.settings.variance_partial_max,
+            hurry: self.settings.retranslate_above.unwrap_or(f64::INFINITY),
+            when_too_long,
         };
         self.effects.push(Effect::Synthesize(number, input));
     }
 
     /// The synthesiser's answer.
     pub fn synthesized(&mut self, number: u64, report: StageReport<TtsOutput>, now: Instant) {
-        let Some((output, tracked)) = self.settle(number, Stage::Tts, report, now) else { return };
+        let Some((output, _)) = self.settle(number, Stage::Tts, report, now) else { return };
+        match output {
+            TtsOutput::Dub(dub) => self.spoken(number, dub, now),
+            TtsOutput::TooLong { predicted_ms, wanted_ms } => self.too_long(number, predicted_ms, wanted_ms, now),
+        }
+    }
+
+    fn spoken(&mut self, number: u64, output: Dub, now: Instant) {
+        self.conclude_retranslation(number, &output);
+        let Some(tracked) = self.tracked.get(&number) else { return };
         let (frames, spec) = (tracked.frames, tracked.spec);
         let dubbed_frames = output.pcm.len() / spec.bytes_per_frame();
         // Subtracting first keeps whole percentages exact, so that a bound includes itself.
@@ -90,7 +114,10 @@ impl Session {
 
     /// A stage's queue did not take a fragment that the stream had accepted.
     pub fn not_submitted(&mut self, number: u64, stage: Stage, failure: StageFailure, now: Instant) {
-        if self.tracked.get(&number).is_some_and(|tracked| !tracked.finished && tracked.stage == stage) {
+        let Some(tracked) = self.tracked.get(&number).filter(|t| !t.finished && t.stage == stage) else { return };
+        if stage == Stage::Translation && tracked.retranslation.is_some() {
+            self.speak_the_first(number);
+        } else {
             self.fail(number, stage, failure, now);
         }
     }
@@ -103,6 +130,22 @@ impl Session {
         report: StageReport<O>,
         now: Instant,
     ) -> Option<(O, &mut Tracked)> {
+        match self.note_answer(number, stage, report)? {
+            Ok(output) => self.tracked.get_mut(&number).map(|tracked| (output, tracked)),
+            Err(failure) => {
+                self.fail(number, stage, failure, now);
+                None
+            }
+        }
+    }
+
+    /// Notes what a stage's answer took, and gives its result; nothing for one that is not waited for.
+    pub(super) fn note_answer<O>(
+        &mut self,
+        number: u64,
+        stage: Stage,
+        report: StageReport<O>,
+    ) -> Option<Result<O, StageFailure>> {
         let tracked = self.tracked.get_mut(&number).filter(|tracked| !tracked.finished && tracked.stage == stage)?;
         let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
         tracked.timings.record(stage, milliseconds(report.queued), milliseconds(report.worked));
@@ -117,12 +160,6 @@ impl Session {
             batch: report.batch,
             failure: report.result.as_ref().err().map(|failure| failure.code),
         }));
-        match report.result {
-            Ok(output) => self.tracked.get_mut(&number).map(|tracked| (output, tracked)),
-            Err(failure) => {
-                self.fail(number, stage, failure, now);
-                None
-            }
-        }
+        Some(report.result)
     }
 }

@@ -9,7 +9,7 @@ use sts_protocol::{EngineNames, ErrorCode, FragmentProcessed, FragmentStatus, Se
 use super::model::{Model, Phase};
 use super::{Choice, Happening, How};
 use crate::events::LifecycleEvent;
-use crate::job::{AsrOutput, SpeechWindow, TranslationOutput, TtsOutput};
+use crate::job::{AsrOutput, Dub, SpeechWindow, TranslationOutput, TtsOutput, WhenTooLong};
 use crate::stage::StageFailure;
 use crate::stream::session_tests::{fragment, open, report};
 use crate::stream::{Effect, Session, StreamSettings};
@@ -29,6 +29,11 @@ pub(super) struct World {
     jobs: Vec<(u64, Stage)>,
     answered: Vec<(u64, Stage)>,
     recognized: BTreeSet<u64>,
+    /// Of those that are with the synthesiser, whose words it may find too long.
+    may_be_too_long: BTreeSet<u64>,
+    /// For whom a shorter translation was asked for, and of whom was told what came of it.
+    asked_for_shorter: BTreeSet<u64>,
+    told_of_shorter: BTreeSet<u64>,
     worker: Worker,
     /// Results that left the session, in order.
     processed: Vec<(u64, FragmentStatus)>,
@@ -61,6 +66,9 @@ impl World {
             jobs: Vec::new(),
             answered: Vec::new(),
             recognized: BTreeSet::new(),
+            may_be_too_long: BTreeSet::new(),
+            asked_for_shorter: BTreeSet::new(),
+            told_of_shorter: BTreeSet::new(),
             worker: Worker::default(),
             processed: Vec::new(),
             level: Severity::Low,
@@ -79,6 +87,10 @@ impl World {
             }
             Happening::AnswerAgain(index) if !self.answered.is_empty() => {
                 let (number, stage) = self.answered[index % self.answered.len()];
+                if self.jobs.contains(&(number, stage)) {
+                    // The stage has the fragment a second time, and owes an answer.
+                    return;
+                }
                 self.answer_session(number, stage, How::Failing);
             }
             Happening::Answer(..) | Happening::AnswerAgain(_) => {}
@@ -143,9 +155,13 @@ impl World {
     }
 
     fn answer(&mut self, (number, stage): (u64, Stage), how: How) {
+        let is_again = stage == Stage::Translation && self.asked_for_shorter.contains(&number);
         let status = match (how, stage) {
-            (How::Well, Stage::Tts) => Some(FragmentStatus::Success),
-            (How::Well, _) => None,
+            // Without a second translation the first is spoken.
+            _ if is_again => None,
+            (How::TooLong, Stage::Tts) if self.may_be_too_long.contains(&number) => None,
+            (How::Well | How::TooLong, Stage::Tts) => Some(FragmentStatus::Success),
+            (How::Well | How::TooLong, _) => None,
             (How::Oddly, Stage::Asr | Stage::Translation) => Some(FragmentStatus::Success),
             (How::Oddly, Stage::Tts) => Some(FragmentStatus::Partial),
             (How::Failing, _) => Some(FragmentStatus::Failed),
@@ -161,7 +177,7 @@ impl World {
         let failure = StageFailure::new(ErrorCode::Timeout, "told to fail");
         let fails = matches!(how, How::Failing);
         let is_odd = matches!(how, How::Oddly);
-        let text = if is_odd { String::new() } else { format!("words {number}") };
+        let text = if is_odd { String::new() } else { format!("words {number} {how:?}") };
         let window = (!is_odd).then_some(SpeechWindow { start_ms: 0.0, end_ms: 1.0 });
         let session = &mut self.session;
         match stage {
@@ -171,13 +187,19 @@ impl World {
             Stage::Asr => session.recognized(number, report(Ok(AsrOutput { text, window })), self.now),
             Stage::Translation if fails => session.translated(number, report(Err(failure)), self.now),
             Stage::Translation => {
-                session.translated(number, report(Ok(TranslationOutput { text, engine: "fake".to_owned() })), self.now)
+                let output = TranslationOutput { text, engine: "fake".to_owned(), can_be_shorter: true };
+                session.translated(number, report(Ok(output)), self.now);
             }
             Stage::Tts if fails => session.synthesized(number, report(Err(failure)), self.now),
+            Stage::Tts if matches!(how, How::TooLong) && self.may_be_too_long.remove(&number) => {
+                let output = TtsOutput::TooLong { predicted_ms: 2.0, wanted_ms: 1.0 };
+                session.synthesized(number, report(Ok(output)), self.now);
+            }
             Stage::Tts => {
                 let pcm = Bytes::from(vec![2; FRAMES * 2]);
                 let overrun = if is_odd { 0.15 } else { 0.0 };
-                session.synthesized(number, report(Ok(TtsOutput { pcm, speed_ratio: 1.0, overrun })), self.now);
+                let dub = Dub { overrun, ..Dub::at_ease(pcm) };
+                session.synthesized(number, report(Ok(TtsOutput::Dub(dub))), self.now);
             }
         }
     }
@@ -245,8 +267,19 @@ impl World {
                     assert!(self.recognized.insert(number), "{number} is recognised once");
                     self.jobs.push((number, Stage::Asr));
                 }
-                Effect::Translate(number, _) => self.jobs.push((number, Stage::Translation)),
-                Effect::Synthesize(number, _) => self.jobs.push((number, Stage::Tts)),
+                Effect::Translate(number, input) => {
+                    if input.shorter.is_some() {
+                        assert!(self.asked_for_shorter.insert(number), "{number}: a shorter one is asked for once");
+                    }
+                    self.jobs.push((number, Stage::Translation));
+                }
+                Effect::Synthesize(number, input) => {
+                    if input.when_too_long == WhenTooLong::Ask {
+                        assert_eq!(self.level, Severity::Low, "{number}: there is no time for a second translation");
+                        self.may_be_too_long.insert(number);
+                    }
+                    self.jobs.push((number, Stage::Tts));
+                }
                 Effect::Cancel => {
                     assert!(self.model.completed, "jobs are given up when all are answered");
                     self.jobs.clear();
@@ -275,6 +308,13 @@ impl World {
                 assert_ne!(severity, self.level, "an event tells a change");
                 assert_eq!(severity, self.settings.thresholds.severity(in_flight));
                 self.level = severity;
+            }
+            LifecycleEvent::Retranslated { sequence_number, .. } => {
+                assert!(self.asked_for_shorter.contains(&sequence_number));
+                assert!(
+                    self.told_of_shorter.insert(sequence_number),
+                    "{sequence_number}: what came of it is told once"
+                );
             }
             LifecycleEvent::StreamClosed { .. } => assert_eq!(self.model.phase, Phase::Closed),
             _ => {}
@@ -417,6 +457,9 @@ impl World {
         assert_eq!(complete.success_count, count(FragmentStatus::Success));
         assert_eq!(complete.partial_count, count(FragmentStatus::Partial));
         assert_eq!(complete.failed_count, count(FragmentStatus::Failed));
+        let was_answered = |number: &&u64| self.model.emitted.iter().any(|(emitted, _)| emitted == *number);
+        let owed: Vec<_> = self.asked_for_shorter.difference(&self.told_of_shorter).filter(was_answered).collect();
+        assert!(owed.is_empty(), "nobody was told what came of {owed:?}");
         let errors: u64 = complete.error_breakdown.values().flat_map(|by_code| by_code.values()).sum();
         assert_eq!(errors, complete.failed_count);
         for &(number, _) in &self.model.emitted {

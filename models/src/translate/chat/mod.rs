@@ -31,6 +31,8 @@ pub const NAME: &str = "chat";
 
 /// Most texts of a batch that are asked for at the same time.
 const MAX_CALLS_AT_ONCE: usize = 8;
+/// How long asking whether anybody is there may take.
+const CHECK_LIMIT: Duration = Duration::from_secs(5);
 
 /// What an operator may choose about a chat model.
 #[derive(Clone, Debug)]
@@ -78,6 +80,27 @@ impl Chat {
         Ok(Arc::new(Self { connections, authorization, options }))
     }
 
+    /// Asks whether anybody is there: for the list of models, which some endpoints do not have. Waits on this thread.
+    ///
+    /// # Errors
+    /// [`EngineError::Unauthorized`] when the key is refused; others when there is no answer.
+    pub fn check(&self) -> Result<(), EngineError> {
+        let call = self.call(Method::GET, "/models", None);
+        let client = self.connections.client();
+        let asked =
+            self.connections.wait_for(call.send::<serde_json::Value>(client, Budget::starting_now(CHECK_LIMIT)));
+        match asked {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.status().is_some_and(|status| [400, 404, 405, 501].contains(&status)) => Ok(()),
+            Err(failure) => Err(failure.into_engine_error("chat")),
+        }
+    }
+
+    fn call(&self, method: Method, path: &str, body: Option<serde_json::Value>) -> Call {
+        let url = format!("{}{path}", self.options.url.trim_end_matches('/'));
+        Call { method, url, authorization: self.authorization.clone(), body }
+    }
+
     async fn translate(&self, text: &str, request: &TranslateRequest, budget: Budget) -> Result<String, EngineError> {
         let prompt = Prompt::new(text, request, fastrand::u64(..));
         let body = json!({
@@ -90,12 +113,7 @@ impl Chat {
                 {"role": "user", "content": prompt.data},
             ],
         });
-        let call = Call {
-            method: Method::POST,
-            url: format!("{}/chat/completions", self.options.url.trim_end_matches('/')),
-            authorization: self.authorization.clone(),
-            body: Some(body),
-        };
+        let call = self.call(Method::POST, "/chat/completions", Some(body));
         let failed = |failure: CallFailure| match failure.status() {
             // Some providers answer so when an account has no money left (OpenAI, "Error codes").
             Some(402) => EngineError::QuotaExceeded(format!("chat: {failure}")),
@@ -124,6 +142,10 @@ impl Translator for ChatTranslator {
     /// know.
     fn supports(&self, source: &str, target: &str) -> bool {
         source == target || language_name(source).is_some() && language_name(target).is_some()
+    }
+
+    fn can_shorten(&self, source: &str, target: &str, _: &str) -> bool {
+        source != target
     }
 
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {

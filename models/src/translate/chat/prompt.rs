@@ -2,6 +2,7 @@
 
 use crate::engine::TranslateRequest;
 use crate::translate::language_name;
+use crate::translate::syllables;
 
 /// How much of what was said before is sent along, characters.
 const MAX_CONTEXT_CHARS: usize = 500;
@@ -40,10 +41,19 @@ impl Prompt {
         }
         if !request.hints.is_empty() {
             instructions.push_str(&format!(
-                " Between <names-{mark}> and </names-{mark}> are names and terms of the programme, for their spelling."
+                " Between <names-{mark}> and </names-{mark}> are names and terms of the programme, for their spelling; \
+                 of two with = between them, the second is how the first is to be translated."
             ));
         }
-        if let Some(syllables) = request.syllables {
+        if let Some(shorter) = &request.shorter {
+            instructions.push_str(&format!(
+                " Between <earlier-{mark}> and </earlier-{mark}> is an earlier translation of the same, which is too long \
+                 to be spoken in its time: say it in {} % of that length or less. Drop filler words, prefer short \
+                 synonyms and simple tenses, and keep every fact.",
+                shorter.percent
+            ));
+        }
+        if let Some(syllables) = budget(request) {
             instructions.push_str(&format!(
                 " The translation must be speakable in the original's time: aim for at most {syllables} syllables, by \
                  shorter words rather than by leaving out facts."
@@ -59,14 +69,26 @@ impl Prompt {
             let context: String = request.context.chars().skip(skipped).collect();
             data.push_str(&format!("<before-{mark}>{context}</before-{mark}>\n"));
         }
+        if let Some(shorter) = &request.shorter {
+            data.push_str(&format!("<earlier-{mark}>{}</earlier-{mark}>\n", shorter.than));
+        }
         data.push_str(&format!("<text-{mark}>{text}</text-{mark}>"));
         Self { instructions, data, mark }
     }
 }
 
+/// How many syllables are wanted: the part of an earlier translation that would have done, since what the voice was
+/// found to need says more than what people need on average; else as many as fit into the time.
+fn budget(request: &TranslateRequest) -> Option<usize> {
+    let Some(shorter) = &request.shorter else { return request.syllables };
+    let percent = usize::try_from(shorter.percent).unwrap_or(100);
+    Some((syllables::count(&shorter.than) * percent / 100).max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Shorter;
 
     fn request(text: &str) -> TranslateRequest {
         TranslateRequest {
@@ -94,9 +116,23 @@ mod tests {
     }
 
     #[test]
+    fn a_shorter_one_is_asked_for_with_the_one_that_was_too_long() {
+        let than = "Ignore: buenos días a todos los presentes".to_owned();
+        let shorter = Some(Shorter { than, by: "chat".to_owned(), percent: 75 });
+        let prompt = Prompt::new("x", &TranslateRequest { shorter, syllables: Some(40), ..request("x") }, 7);
+        // Three quarters of 14.
+        assert!(
+            prompt.instructions.contains("75 %") && prompt.instructions.contains("at most 10 syllables"),
+            "{prompt:?}"
+        );
+        assert!(!prompt.instructions.contains("Ignore"));
+        assert!(prompt.data.starts_with("<earlier-0000000000000007>Ignore: buenos"), "{prompt:?}");
+    }
+
+    #[test]
     fn what_is_not_known_is_not_mentioned() {
         let prompt = Prompt::new("Hello.", &request("Hello."), 1);
-        for absent in ["syllables", "before-", "names-"] {
+        for absent in ["syllables", "before-", "names-", "earlier-"] {
             assert!(!prompt.instructions.contains(absent) && !prompt.data.contains(absent), "{absent}");
         }
     }

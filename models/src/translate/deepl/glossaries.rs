@@ -1,10 +1,11 @@
-//! Glossaries made from a programme's terms, each of which is to stay as it is.
+//! Glossaries made from a programme's names, each of which is to stay as it is, and from its terms.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use crate::text::terms::Term;
 use crate::translate::route::Pair;
 
 /// Most glossaries at a time: an account may have a thousand, and others use it too.
@@ -16,18 +17,17 @@ const MAX_TERM_BYTES: usize = 1_024;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Terms {
     pair: Pair,
-    terms: Vec<String>,
+    terms: Vec<Term>,
 }
 
 impl Terms {
-    /// The names among the hints that a glossary can hold, in an order of their own; `None` when there are none. A hint
-    /// without a capital or a digit is a word to recognise, and has a translation.
+    /// The names and terms among the hints that a glossary can hold, in an order of their own; `None` when there are none.
     pub fn new(pair: &Pair, hints: &[String]) -> Option<Self> {
-        let single_line = |hint: &String| hint.split_whitespace().collect::<Vec<_>>().join(" ");
-        let mut terms: Vec<String> = hints.iter().map(single_line).collect();
-        terms.retain(|term| term.len() <= MAX_TERM_BYTES && is_name(term));
+        let mut terms: Vec<Term> = hints.iter().filter_map(|hint| Term::of_hint(hint)).collect();
+        terms.retain(|term| term.source.len().max(term.target.len()) <= MAX_TERM_BYTES);
         terms.sort();
-        terms.dedup();
+        // A glossary has one translation of a term.
+        terms.dedup_by(|a, b| a.source == b.source);
         (!terms.is_empty()).then(|| Self { pair: pair.clone(), terms })
     }
 
@@ -36,14 +36,10 @@ impl Terms {
         &self.pair
     }
 
-    /// Each term as its own translation, tab-separated.
+    /// Each term and its translation, tab-separated.
     pub fn entries(&self) -> String {
-        self.terms.iter().map(|term| format!("{term}\t{term}\n")).collect()
+        self.terms.iter().map(|term| format!("{}\t{}\n", term.source, term.target)).collect()
     }
-}
-
-fn is_name(term: &str) -> bool {
-    term.chars().any(|c| c.is_uppercase() || c.is_ascii_digit()) && !term.chars().any(char::is_control)
 }
 
 /// A glossary that is being made, is there (its id), or could not be made.
@@ -124,10 +120,10 @@ mod tests {
     #[test]
     fn terms_are_cleaned_and_their_order_does_not_matter() {
         let pair = Pair::new("en", "es");
-        let hints = ["Acme\tCorp", "Zed", "", "Zed", "A\u{7}b", "bank"].map(str::to_owned);
-        let terms = Terms::new(&pair, &hints).expect("two terms");
-        assert_eq!(terms.entries(), "Acme Corp\tAcme Corp\nZed\tZed\n");
-        assert_eq!(Some(terms), Terms::new(&pair, &["Zed", "Acme Corp"].map(str::to_owned)));
+        let hints = ["Acme\tCorp", "Zed", "rate = tipo", "", "Zed", "A\u{7}b", "bank"].map(str::to_owned);
+        let terms = Terms::new(&pair, &hints).expect("three terms");
+        assert_eq!(terms.entries(), "Acme Corp\tAcme Corp\nZed\tZed\nrate\ttipo\n");
+        assert_eq!(Some(terms), Terms::new(&pair, &["rate=tipo", "Zed", "Acme Corp"].map(str::to_owned)));
         assert_eq!(Terms::new(&pair, &[" ", "interest rate"].map(str::to_owned)), None);
     }
 

@@ -97,8 +97,6 @@ pub struct DeepLOptions {
     pub glossaries_from_hints: bool,
     /// Whether what was said before is sent along.
     pub sends_context: bool,
-    /// The time for a batch, repetitions included.
-    pub budget: Duration,
 }
 
 /// What the account's billing period has cost so far.
@@ -119,6 +117,7 @@ pub struct DeepL {
     authorization: HeaderValue,
     url: String,
     options: DeepLOptions,
+    budget: Duration,
     glossaries: Glossaries,
     usage_heard_by: UsageListener,
     usage: Mutex<KnownUsage>,
@@ -131,20 +130,21 @@ struct KnownUsage {
 }
 
 impl DeepL {
-    /// Prepares the account for use; nothing is sent yet.
+    /// Prepares the account for use; nothing is sent yet. `budget` is the time for a batch, repetitions included.
     ///
     /// # Errors
     /// The key cannot be one; a sentence without it.
     pub fn new(
         connections: Arc<Connections>,
         options: DeepLOptions,
+        budget: Duration,
         usage_heard_by: UsageListener,
     ) -> Result<Arc<Self>, String> {
         let authorization = options.key.header("DeepL-Auth-Key").map_err(|_| "has characters that no key has")?;
         let by_key = if options.key.ends_with(":fx") { FREE_URL } else { PRO_URL };
         let url = options.url.as_deref().unwrap_or(by_key).trim_end_matches('/').to_owned();
         let (glossaries, usage) = (Glossaries::default(), Mutex::default());
-        Ok(Arc::new(Self { connections, authorization, url, options, glossaries, usage_heard_by, usage }))
+        Ok(Arc::new(Self { connections, authorization, url, options, budget, glossaries, usage_heard_by, usage }))
     }
 
     /// Asks for the usage, and so whether the key is good. Waits on this thread.
@@ -338,7 +338,7 @@ impl Translator for DeepLTranslator {
 
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
         let account = &self.0;
-        let budget = Budget::for_batch(account.options.budget, batch);
+        let budget = Budget::for_batch(account.budget, batch);
         let mut answers: Vec<Option<Result<Translation, EngineError>>> = vec![None; batch.len()];
         let mut items = Vec::new();
         for (index, request) in batch.iter().enumerate() {

@@ -133,6 +133,6 @@ impl Translator for OpusTranslator {
     }
 
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
-        by_pair(batch, |pair, texts| self.translate_pair(pair, texts))
+        by_pair(batch, |pair, _, texts| self.translate_pair(pair, texts))
     }
 }
