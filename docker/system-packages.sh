@@ -17,8 +17,8 @@ case "${1:-}" in
   # A C++ compiler for libtorch's binding, OpenSSL's headers, pip for weights.
   *) packages+=(g++ make pkg-config libssl-dev python3 python3-pip python3-venv) ;;
 esac
-# tests: a browser for the operators' page, a wall clock that jumps, Prometheus and its promtool
-[ "${1:-}" = tests ] && packages+=(chromium faketime prometheus)
+# tests: a browser for the operators' page, a wall clock that jumps, Prometheus and its promtool, an RTMP server
+[ "${1:-}" = tests ] && packages+=(chromium faketime prometheus nginx libnginx-mod-rtmp)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' && continue
@@ -59,6 +59,8 @@ if [ ! -e "$policy" ]; then
   chmod +x "$policy"
 fi
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-case " ${missing[*]} " in
-  *" prometheus "*) ! command -v systemctl >/dev/null || systemctl disable --quiet prometheus 2>/dev/null || true ;;
-esac
+for service in prometheus nginx; do
+  case " ${missing[*]} " in
+    *" $service "*) ! command -v systemctl >/dev/null || systemctl disable --quiet "$service" 2>/dev/null || true ;;
+  esac
+done
