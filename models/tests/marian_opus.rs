@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 use sts_models::translate::marian::{EarlyStopping, OpusModel, OpusTranslator, SearchOptions};
-use sts_models::{Device, EngineError, TranslateRequest, Translation, Translator};
+use sts_models::{Device, EngineError, Shorter, TranslateRequest, Translation, Translator};
 
 mod support;
 
@@ -180,4 +180,32 @@ fn a_folder_is_a_translator_of_its_pairs() {
     assert_eq!(text(&answers[2]), both);
     assert_eq!(text(&answers[3]), expected(">>por<<Where were you?"));
     assert!(matches!(answers[4], Err(EngineError::InvalidInput(_))), "{:?}", answers[4]);
+}
+
+#[test]
+fn a_shorter_translation_is_one_of_the_n_best() {
+    let mut translator = OpusTranslator::load(&folder(), Device::CPU_F32).expect("the model is in the repository");
+    let model = model();
+    let wide = SearchOptions { beams: 8, ..model.options.clone() };
+    let mut shorter = 0;
+    for sentence in golden().sentences {
+        let request = TranslateRequest {
+            text: sentence.clone(),
+            source_language: "en".to_owned(),
+            target_language: "es".to_owned(),
+            ..TranslateRequest::default()
+        };
+        let mut one = |request: &TranslateRequest| translator.translate(std::slice::from_ref(request)).remove(0);
+        let Ok(first) = one(&request) else { continue };
+        let wish = Shorter { than: first.text.clone(), by: first.engine, percent: 80 };
+        let second = one(&TranslateRequest { shorter: Some(wish), ..request }).expect("it was translated before").text;
+        let lists = model.generate(&[model.tokens(&format!(">>spa<<{sentence}"))], &wide).expect("it is short");
+        let texts: Vec<String> = lists[0].iter().map(|found| model.text(&found.tokens)).collect();
+        // Of a text of several sentences each has a list of its own.
+        assert!(texts.contains(&second) || sentence.matches(['.', '?', '!']).count() > 1, "{sentence}: {second}");
+        shorter += usize::from(second.chars().count() < texts[0].chars().count());
+    }
+    assert!(translator.can_shorten("en", "es", "any") && !translator.can_shorten("en", "fr", "any"));
+    println!("{shorter} are shorter");
+    assert!(shorter > 0, "the small model has some that are nearly as likely");
 }

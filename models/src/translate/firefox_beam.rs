@@ -3,6 +3,8 @@
 use fxtranslate::engine::Engine;
 use fxtranslate::spm::SpmVocab;
 
+use super::shorter::Hypothesis;
+
 /// Unfinished translations that are followed at once.
 const BEAM: usize = 8;
 /// Finished ones that end the search.
@@ -12,24 +14,6 @@ const LAYERS: usize = 8;
 /// As the engine's own search: an output has at most so many times the source's tokens, and so many more.
 const MOST_TIMES: usize = 2;
 const AND_MORE: usize = 4;
-
-/// A translation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Hypothesis {
-    /// The text.
-    pub text: String,
-    /// The model's, of the whole.
-    pub log_probability: f32,
-    /// Tokens of it, the end included.
-    pub tokens: usize,
-}
-
-impl Hypothesis {
-    /// Log-probability of a token, on average.
-    pub fn a_token(&self) -> f32 {
-        self.log_probability / self.tokens as f32
-    }
-}
 
 /// A translation that goes on.
 #[derive(Clone)]

@@ -27,6 +27,7 @@ mod portuguese_prepare;
 pub mod remote;
 mod route;
 mod sentences;
+mod shorter;
 mod spanish_marks;
 mod spanish_repair;
 mod spanish_tables;

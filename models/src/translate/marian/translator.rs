@@ -5,10 +5,15 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::opus::OpusModel;
+use super::search::Hypothesis;
 use crate::device::Device;
 use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
 use crate::translate::route::Pair;
+use crate::translate::shorter::{self, choose};
 use crate::translate::{by_pair, join_sentences, sentences};
+
+/// Beams of the search for a shorter translation, at least.
+const SHORTER_BEAMS: usize = 8;
 
 /// Sentences decoded together.
 const SENTENCES_PER_BATCH: usize = 32;
@@ -74,7 +79,12 @@ impl OpusTranslator {
         mark.or_else(|| is(&pair.target, &self.languages.target_lang).then(String::new))
     }
 
-    fn translate_pair(&self, pair: &Pair, texts: &[&str]) -> Vec<Result<Translation, EngineError>> {
+    fn translate_pair(
+        &self,
+        pair: &Pair,
+        texts: &[&str],
+        percent: Option<u32>,
+    ) -> Vec<Result<Translation, EngineError>> {
         let Some(mark) = self.mark(pair) else {
             let why = format!("{} has no translation from '{}' to '{}'", self.name, pair.source, pair.target);
             return texts.iter().map(|_| Err(EngineError::Unsupported(why.clone()))).collect();
@@ -82,15 +92,20 @@ impl OpusTranslator {
         let splits: Vec<Vec<String>> = texts.iter().map(|text| sentences::split(&pair.source, text)).collect();
         let sources: Vec<Vec<i64>> =
             splits.iter().flatten().map(|sentence| self.model.tokens(&format!("{mark}{sentence}"))).collect();
-        let translated = self.translate_sentences(&sources);
+        let translated = self.translate_sentences(&sources, percent);
         let lengths: Vec<usize> = splits.iter().map(Vec::len).collect();
         let engine = format!("marian {}", self.name);
         let texts = join_sentences(&lengths, translated, sentences::separator(&pair.target));
         texts.into_iter().map(|text| text.map(|text| Translation { text, engine: engine.clone() })).collect()
     }
 
-    /// Sentences of about one length together, so that little is padding.
-    fn translate_sentences(&self, sources: &[Vec<i64>]) -> Vec<Result<String, EngineError>> {
+    /// Sentences of about one length together, so that little is padding; each to so many percent of its usual length
+    /// where one of the n best is as short and nearly as likely.
+    fn translate_sentences(&self, sources: &[Vec<i64>], percent: Option<u32>) -> Vec<Result<String, EngineError>> {
+        let mut options = self.model.options.clone();
+        if percent.is_some() {
+            options.beams = options.beams.max(SHORTER_BEAMS);
+        }
         let mut order: Vec<usize> = (0..sources.len()).collect();
         order.sort_by_key(|&index| sources[index].len());
         let mut answers = vec![Ok(String::new()); sources.len()];
@@ -104,17 +119,30 @@ impl OpusTranslator {
         }
         for group in short.chunks(SENTENCES_PER_BATCH) {
             let batch: Vec<Vec<i64>> = group.iter().map(|&index| sources[index].clone()).collect();
-            match self.model.generate(&batch, &self.model.options) {
+            match self.model.generate(&batch, &options) {
                 Ok(lists) => {
                     for (&index, list) in group.iter().zip(lists) {
-                        let best = list.first().map(|best| self.model.text(&best.tokens));
-                        answers[index] = Ok(best.unwrap_or_default());
+                        let best = list.first().map(|best| self.model.text(&best.tokens)).unwrap_or_default();
+                        answers[index] = Ok(match percent {
+                            Some(percent) => choose(self.candidates(&list), best, percent),
+                            None => best,
+                        });
                     }
                 }
                 Err(error) => group.iter().for_each(|&index| answers[index] = Err(error.clone())),
             }
         }
         answers
+    }
+
+    /// The n best as texts, with the log-probability of the whole of each.
+    fn candidates(&self, list: &[Hypothesis]) -> Vec<shorter::Hypothesis> {
+        let candidate = |found: &Hypothesis| {
+            let tokens = found.tokens.len() + 1;
+            let log_probability = found.score * (tokens as f32).powf(self.model.options.length_penalty);
+            shorter::Hypothesis { text: self.model.text(&found.tokens), log_probability, tokens }
+        };
+        list.iter().map(candidate).collect()
     }
 }
 
@@ -132,7 +160,11 @@ impl Translator for OpusTranslator {
         source == target || self.mark(&Pair::new(source, target)).is_some()
     }
 
+    fn can_shorten(&self, source: &str, target: &str, _: &str) -> bool {
+        self.supports(source, target)
+    }
+
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
-        by_pair(batch, |pair, _, texts| self.translate_pair(pair, texts))
+        by_pair(batch, |pair, percent, texts| self.translate_pair(pair, texts, percent))
     }
 }
