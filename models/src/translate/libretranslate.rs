@@ -10,9 +10,10 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::batch::{Accepted, accept};
+use super::language_names::language_name;
 use super::remote::{Budget, Call, CallFailure, Connections, Secret};
 use super::route::Pair;
-use super::{Accepted, accept, language_name};
 use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
 
 /// The name in translations, logs and metrics.

@@ -21,8 +21,9 @@ use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::batch::{Accepted, accept};
+use super::language_names::language_name;
 use super::remote::{Budget, Call, CallFailure, Connections, Secret};
-use super::{Accepted, accept, language_name};
 use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
 use prompt::Prompt;
 

@@ -1,7 +1,7 @@
 //! What the model is asked.
 
 use crate::engine::TranslateRequest;
-use crate::translate::language_name;
+use crate::translate::language_names::language_name;
 use crate::translate::syllables;
 
 /// How much of what was said before is sent along, characters.

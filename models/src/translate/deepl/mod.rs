@@ -24,9 +24,9 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 
+use super::batch::{Accepted, accept};
 use super::remote::{Budget, Call, CallFailure, Connections, Secret};
 use super::route::Pair;
-use super::{Accepted, accept};
 use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
 use batch::{Group, Item};
 use glossaries::{Glossaries, Terms};

@@ -8,9 +8,10 @@ use super::opus::OpusModel;
 use super::search::Hypothesis;
 use crate::device::Device;
 use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
+use crate::translate::batch::{by_pair, join_sentences};
 use crate::translate::route::Pair;
+use crate::translate::sentences;
 use crate::translate::shorter::{self, choose};
-use crate::translate::{by_pair, join_sentences, sentences};
 
 /// Beams of the search for a shorter translation, at least.
 const SHORTER_BEAMS: usize = 8;
