@@ -15,10 +15,10 @@ pub struct CutArgs {
     /// Shortest fragment, ms; equal to the longest: cut blindly
     #[arg(long, default_value_t = 3_000)]
     pub shortest_ms: usize,
-    /// From this length on a fragment ends in the first pause of speech, ms; without one until --chunk-ms, at the
-    /// quietest moment
-    #[arg(long, default_value_t = 6_000)]
-    pub wanted_ms: usize,
+    /// From this length on a fragment ends in the first pause of speech, ms; default: --chunk-ms, so that the best pause
+    /// of all is taken. Less is sooner done, and costs some recognition
+    #[arg(long)]
+    pub wanted_ms: Option<usize>,
 }
 
 impl CutArgs {
@@ -32,7 +32,7 @@ impl CutArgs {
         if !(100..=30_000).contains(&chunk_ms) {
             bail!("--chunk-ms {chunk_ms}: 100 to 30000");
         }
-        Ok(CutLengths { shortest_ms, wanted_ms, longest_ms: chunk_ms })
+        Ok(CutLengths { shortest_ms, wanted_ms: wanted_ms.unwrap_or(chunk_ms), longest_ms: chunk_ms })
     }
 }
 

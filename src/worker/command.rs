@@ -162,7 +162,7 @@ impl WorkerArgs {
             source_language: self.from.clone(),
             target_language: self.to.clone(),
             voice_profile: self.voice.clone().map_or_else(|| usual_voice(&self.to), Ok)?,
-            chunk_ms: self.cut.wanted_ms.min(self.cut.chunk_ms),
+            chunk_ms: self.cut.chunk_ms,
             spec: self.spec()?,
             hints: self.hints.clone(),
         })
