@@ -1,7 +1,6 @@
-//! A stream's connection: opened, lost, resumed or opened anew, for as long as there is something to dub.
+//! Keeps a stream's connection: opened, lost, resumed or opened anew, for as long as there is something to dub.
 //!
-//! The courier is a task of its own. Pieces go to it as [`Order`]s, and what became of them comes back as [`News`];
-//! what is sent when is the [`Dispatcher`]'s to say.
+//! The courier is a task of its own. What is sent when is the [`Dispatcher`]'s to say.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,16 +12,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sts_models::translate::breaker::BreakerState;
-use sts_protocol::{Action, AudioSpec, ErrorCode, Stage};
+use sts_protocol::ErrorCode;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::connection::{Connection, Received};
-use super::dispatch::{Decision, DispatchOptions, Dispatcher, Failure};
+use super::dispatch::{Decision, Dispatcher, Failure};
+use super::opening::{OpenError, Opened, open};
+use super::stream::{Answer, Command, CourierOptions, News, Order, Standing, StreamRequest};
 
-/// How long the service may take to open a stream, or to close one.
-const OPENING: Duration = Duration::from_secs(10);
+/// How long the service may take to close a stream.
+const CLOSING: Duration = Duration::from_secs(10);
 /// How long a message may take to leave.
 const SENDING: Duration = Duration::from_secs(10);
 /// The longest pause before the second attempt to connect; it doubles with each further one …
@@ -30,252 +30,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// … up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The stream that is wanted.
-#[derive(Clone, Debug)]
-pub struct StreamRequest {
-    /// The service, as http://HOST:PORT.
-    pub url: String,
-    /// Token to show to it.
-    pub token: Option<String>,
-    /// The stream's name.
-    pub stream_id: String,
-    /// The worker's.
-    pub worker_id: String,
-    /// Language of the source (ISO 639-1).
-    pub source_language: String,
-    /// Language of the dub.
-    pub target_language: String,
-    /// Who speaks it.
-    pub voice_profile: String,
-    /// Usual length of a piece, ms.
-    pub chunk_ms: usize,
-    /// Shape of the samples.
-    pub spec: AudioSpec,
-    /// Names and terms.
-    pub hints: Vec<String>,
-}
-
-/// How a courier bears what befalls it.
-#[derive(Clone, Copy, Debug)]
-pub struct CourierOptions {
-    /// How pieces are sent.
-    pub dispatch: DispatchOptions,
-    /// How long the service may say nothing while it owes an answer, before the connection counts as lost.
-    pub silence: Duration,
-    /// How long to try for a connection before giving up; `None`: for ever.
-    pub patience: Option<Duration>,
-}
-
-/// A piece to be dubbed.
-#[derive(Clone, Debug)]
-pub struct Order {
-    /// Its place in the programme.
-    pub piece: u64,
-    /// When it begins, ms.
-    pub start_ms: f64,
-    /// Its samples.
-    pub audio: Bytes,
-    /// When its dub is of no more use.
-    pub deadline: Option<Instant>,
-}
-
-enum Command {
-    Order(Order),
-    Abandon(u64),
-    End,
-}
-
-/// What a courier tells.
-#[derive(Debug)]
-pub enum News {
-    /// There is a stream.
-    Online {
-        /// The engines behind the stages, as the service names them.
-        engines: Value,
-        /// Whether it is the one that was lost.
-        resumed: bool,
-    },
-    /// There is none for now.
-    Offline {
-        /// Why.
-        why: String,
-    },
-    /// A piece's fate.
-    Decided(Decision, Option<Answer>),
-    /// How things stand, whenever that changed.
-    Standing(Standing),
-    /// Nothing more will come.
-    Ended(anyhow::Result<()>),
-}
-
-/// How things stand between the two sides.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// What the service asks for.
-    pub action: Action,
-    /// Each stage's breaker.
-    pub breakers: BTreeMap<Stage, BreakerState>,
-    /// Fragments without an answer.
-    pub in_flight: usize,
-    /// Pieces that wait to be sent.
-    pub queued: usize,
-    /// Attempts beyond each piece's first.
-    pub retries: u64,
-}
-
-/// What the service made of a piece.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// `success`, `partial` or `failed`.
-    pub status: String,
-    /// Samples as the stream has them.
-    pub dub: Option<Bytes>,
-    /// What was said.
-    pub transcript: String,
-    /// The same in the target language.
-    pub translated_text: String,
-    /// Speaking rate, when something was spoken.
-    pub speed_ratio: Option<f64>,
-    /// The service's own account of the time in each stage, ms.
-    pub stage_timings: BTreeMap<String, f64>,
-}
-
-/// The other end of a courier.
-pub struct Stream {
-    commands: mpsc::UnboundedSender<Command>,
-    news: mpsc::UnboundedReceiver<News>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Stream {
-    /// Opens a stream, and has a courier keep it open.
-    ///
-    /// # Errors
-    /// The service cannot be reached, or does not take such a stream.
-    pub async fn open(request: StreamRequest, options: CourierOptions) -> anyhow::Result<Self> {
-        let opened = open(request.clone(), None, 0).await.map_err(OpenError::into_inner)?;
-        Ok(Self::start(request, options, Some(opened)))
-    }
-
-    /// Has a courier open a stream and keep it open, whenever the service lets it.
-    pub fn open_later(request: StreamRequest, options: CourierOptions) -> Self {
-        Self::start(request, options, None)
-    }
-
-    fn start(request: StreamRequest, options: CourierOptions, opened: Option<Opened>) -> Self {
-        let (commands, orders) = mpsc::unbounded_channel();
-        let (teller, news) = mpsc::unbounded_channel();
-        let courier = Courier {
-            dispatcher: Dispatcher::new(options.dispatch, fastrand::Rng::new()),
-            request,
-            options,
-            commands: orders,
-            teller,
-            pieces: BTreeMap::new(),
-            session: None,
-            attempts: 0,
-            lost_at: Instant::now(),
-            heard_at: Instant::now(),
-            was_online: false,
-            is_ending: false,
-            told: None,
-        };
-        let task = tokio::spawn(courier.run(opened));
-        Self { commands, news, task }
-    }
-
-    /// Has a piece dubbed.
-    pub fn order(&self, order: Order) {
-        // The courier tells by itself that it has ended.
-        let _ = self.commands.send(Command::Order(order));
-    }
-
-    /// Nobody waits for the piece any more.
-    pub fn abandon(&self, piece: u64) {
-        let _ = self.commands.send(Command::Abandon(piece));
-    }
-
-    /// There will be no more orders.
-    pub fn end(&self) {
-        let _ = self.commands.send(Command::End);
-    }
-
-    /// What happened next. It may be dropped and asked again: nothing is lost.
-    pub async fn news(&mut self) -> News {
-        self.news.recv().await.unwrap_or_else(|| News::Ended(Err(anyhow!("the courier is gone"))))
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 /// A session that a lost connection may go on with.
 struct Session {
     id: String,
     last_received: Option<u64>,
-}
-
-/// A connection with a stream on it.
-struct Opened {
-    connection: Connection,
-    ready: Value,
-}
-
-enum OpenError {
-    /// The same may succeed later.
-    Passing(anyhow::Error),
-    /// The session that was to go on is gone; another may be opened.
-    Forgotten(anyhow::Error),
-    /// The service does not take such a stream.
-    Lasting(anyhow::Error),
-}
-
-impl OpenError {
-    fn into_inner(self) -> anyhow::Error {
-        let (Self::Passing(error) | Self::Forgotten(error) | Self::Lasting(error)) = self;
-        error
-    }
-}
-
-async fn open(request: StreamRequest, resume: Option<Value>, first: u64) -> Result<Opened, OpenError> {
-    let StreamRequest { url, token, stream_id, worker_id, spec, .. } = &request;
-    let opening = Connection::open(url, stream_id, worker_id, token.as_deref());
-    let mut connection = match tokio::time::timeout(OPENING, opening).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) if format!("{error:#}").contains(ErrorCode::Unauthorized.as_str()) => {
-            return Err(OpenError::Lasting(error));
-        }
-        Ok(Err(error)) => return Err(OpenError::Passing(error)),
-        Err(_) => return Err(OpenError::Passing(anyhow!("{url} does not answer"))),
-    };
-    let mut init = json!({
-        "source_language": request.source_language, "target_language": request.target_language,
-        "voice_profile": request.voice_profile, "chunk_duration_ms": request.chunk_ms,
-        "sample_rate_hz": spec.sample_rate_hz, "channels": spec.channels, "format": spec.format,
-        "first_sequence_number": first, "domain_hints": request.hints,
-    });
-    let is_resumption = resume.is_some();
-    if let Some(resume) = resume {
-        init["resume"] = resume;
-    }
-    connection.send("stream:init", init).await.map_err(OpenError::Passing)?;
-    let answer = connection.next(OPENING).await.map_err(OpenError::Passing)?;
-    if answer.event == "stream:ready" {
-        return Ok(Opened { connection, ready: answer.data });
-    }
-    let target = &request.target_language;
-    let error = anyhow!("the service did not open the stream into '{target}': {}", answer.data);
-    let code = serde_json::from_value(answer.data["code"].clone()).ok();
-    Err(match code {
-        Some(ErrorCode::StreamNotFound) if is_resumption => OpenError::Forgotten(error),
-        Some(ErrorCode::InvalidVoiceProfile | ErrorCode::UnsupportedLanguage) => OpenError::Lasting(error),
-        // The connection before may not be known to be gone yet.
-        Some(ErrorCode::InvalidConfig) if !error.to_string().contains("in use") => OpenError::Lasting(error),
-        _ => OpenError::Passing(error),
-    })
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<Opened, OpenError>> + Send>>;
@@ -319,7 +77,8 @@ impl Line {
     }
 }
 
-struct Courier {
+/// Keeps a stream's connection.
+pub(super) struct Courier {
     request: StreamRequest,
     options: CourierOptions,
     dispatcher: Dispatcher,
@@ -339,7 +98,32 @@ struct Courier {
 }
 
 impl Courier {
-    async fn run(mut self, opened: Option<Opened>) {
+    /// One without a connection yet, that takes orders and tells what becomes of them.
+    pub(super) fn new(
+        request: StreamRequest,
+        options: CourierOptions,
+        commands: mpsc::UnboundedReceiver<Command>,
+        teller: mpsc::UnboundedSender<News>,
+    ) -> Self {
+        Self {
+            dispatcher: Dispatcher::new(options.dispatch, fastrand::Rng::new()),
+            request,
+            options,
+            commands,
+            teller,
+            pieces: BTreeMap::new(),
+            session: None,
+            attempts: 0,
+            lost_at: Instant::now(),
+            heard_at: Instant::now(),
+            was_online: false,
+            is_ending: false,
+            told: None,
+        }
+    }
+
+    /// Works until there is nothing more to do, or no service for too long.
+    pub(super) async fn run(mut self, opened: Option<Opened>) {
         let line = match opened {
             Some(opened) => self.take_over(opened),
             None => Line::Offline(Instant::now()),
@@ -354,7 +138,7 @@ impl Courier {
                 match line {
                     Line::Online(connection) => {
                         connection.send("stream:end", json!({})).await?;
-                        line = Line::Closing(connection, Instant::now() + OPENING);
+                        line = Line::Closing(connection, Instant::now() + CLOSING);
                     }
                     Line::Closing(..) => {}
                     Line::Opening(_) | Line::Offline(_) => return Ok(()),

@@ -8,11 +8,11 @@ use indicatif::ProgressBar;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::courier::{Answer, CourierOptions, News, Order, Stream, StreamRequest};
 use super::dispatch::{Decision, DispatchOptions, Fate};
 use super::dub::DubArgs;
 use super::recording::Recording;
 use super::report::FragmentReport;
+use super::stream::{Answer, CourierOptions, News, Order, Stream, StreamRequest};
 
 /// How long the service may be silent while something is owed.
 const SILENCE: Duration = Duration::from_secs(60);

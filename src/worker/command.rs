@@ -205,7 +205,7 @@ pub fn run(args: &WorkerArgs) -> anyhow::Result<()> {
             }
             None => None,
         };
-        Worker::new(settings, request, programme, metrics, logger)?.run().await
+        Worker::new(settings, request, programme, metrics, logger).run().await
     });
     runtime.shutdown_background();
     outcome

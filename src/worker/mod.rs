@@ -14,6 +14,9 @@
 //! | `run.rs` | the worker itself: what happens when any part does something |
 //! | `programme.rs` | what has come and is not out yet: pieces, dubs, gaps |
 //! | `pace.rs` | when each frame is due |
+//! | `ledger.rs` | what became of each piece, counted |
+//! | `outlet.rs` | an output while there is one |
+//! | `attempts.rs` | when a part that was lost may be begun anew |
 //! | `pictures.rs` | pictures until they are due |
 //! | `location.rs` | where a programme comes from or goes to |
 //! | `ffmpeg.rs` | FFmpeg as a process that runs for as long as a programme does |
@@ -24,13 +27,16 @@
 //! | `report.rs` | what it did, told at its end |
 //!
 //! Where to cut (`media::cutter`), how the original lies under the dub (`media::bed`) and the way to the service
-//! (`client::courier`) are those of `sts dub`.
+//! (`client::stream`) are those of `sts dub`.
 
+mod attempts;
 mod command;
 mod ffmpeg;
 mod input;
+mod ledger;
 mod location;
 mod metrics;
+mod outlet;
 mod output;
 mod pace;
 mod pictures;

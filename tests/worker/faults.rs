@@ -69,7 +69,7 @@ fn a_service_that_is_killed_and_comes_back_costs_only_what_it_was_away_for() {
 fn a_service_that_hangs_for_a_while_is_gone_on_with() {
     let service = Service::fake(&[]);
     let url = service.url();
-    let (heard, report, _) = dub(&[(1, 5); 16], &url, &[], |worker| {
+    let (heard, report, log) = dub(&[(1, 5); 16], &url, &[], |worker| {
         worker.wait_for_pieces(4);
         service.signal(libc::SIGSTOP);
         std::thread::sleep(Duration::from_secs(5));
@@ -78,6 +78,8 @@ fn a_service_that_hangs_for_a_while_is_gone_on_with() {
     });
     assert!((2..=8).contains(&count(&heard, Heard::Original)), "{heard:?}");
     assert_eq!(heard[14], Heard::Dub, "{heard:?} {report}");
+    let resumed = log.iter().any(|line| line["message"] == "the service is there" && line["resumed"] == true);
+    assert!(resumed, "the stream that was lost goes on: {log:#?}");
 }
 
 #[test]
