@@ -73,6 +73,15 @@ impl Location {
         matches!(self, Self::Network { .. })
     }
 
+    /// Whether an end that is told is the end: of a file, and of what HTTP delivers. Elsewhere whoever published may come
+    /// back.
+    pub fn has_an_end(&self) -> bool {
+        match self {
+            Self::File(_) => true,
+            Self::Network { scheme, .. } => ["http", "https"].contains(&scheme.as_str()),
+        }
+    }
+
     /// What a message may say in its place: without what comes after the host, which may be a secret.
     pub fn redacted(&self, text: &str) -> String {
         match self {

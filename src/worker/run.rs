@@ -195,7 +195,8 @@ impl Worker {
         };
         let new = self.programme.flush();
         self.order(new.into_iter().collect(), now);
-        if !self.settings.source.is_live() {
+        let is_the_end = outcome.is_ok() && self.settings.source.has_an_end();
+        if is_the_end || !self.settings.source.is_live() {
             self.metrics.set_up(Part::Input, false);
             self.is_over = true;
             return outcome.with_context(|| self.settings.source.to_string());

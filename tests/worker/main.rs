@@ -6,6 +6,7 @@ mod support;
 
 mod faults;
 mod files;
+mod places;
 mod real;
 mod rtmp;
 mod scene;
