@@ -73,7 +73,8 @@ fn check(report: &Value) {
         - totals["original_duration_ms"].as_f64().expect("a number");
     assert!(sum.abs() <= FRAME_MS, "the whole is off by {sum} ms");
     let said = said.to_lowercase();
-    for word in ["printing", "chinese", "engraved", "movable", "gutenberg", "bible", "surpassed"] {
+    // The printer's name is spelt by ear, with one t or two.
+    for word in ["printing", "chinese", "engraved", "movable", "tenberg", "bible", "surpassed"] {
         assert!(said.contains(word), "'{word}' was not recognised in: {said}");
     }
 }
