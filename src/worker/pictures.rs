@@ -73,6 +73,7 @@ impl Pictures {
                 continue;
             }
             if !self.has_begun {
+                self.stand_still_until(at - 1, offset, &mut packets);
                 packets.extend(&self.tables);
                 self.has_begun = true;
             }
@@ -82,16 +83,21 @@ impl Pictures {
                 self.still = Some(unit);
             }
         }
-        let Some(still) = &self.still else { return packets };
-        let mut is_still = self.last + STARVED <= sound;
-        while is_still {
+        if self.last + STARVED <= sound {
+            self.stand_still_until(sound, offset, &mut packets);
+        }
+        packets
+    }
+
+    /// The last picture that stands alone, again and again from the last of all to this tick.
+    fn stand_still_until(&mut self, ticks: i64, offset: i64, packets: &mut Vec<u8>) {
+        let Some(still) = &self.still else { return };
+        while self.last + STILL <= ticks {
             self.last += STILL;
             packets.extend(still.decoded_at(self.last + offset));
             // What comes next may need what came before.
             self.has_begun = false;
-            is_still = self.last + STILL <= sound;
         }
-        packets
     }
 }
 
@@ -148,9 +154,14 @@ mod tests {
         let shown = [3_600 + STILL, 3_600 + STILL * 2].map(|ticks| unit(0, true).decoded_at(ticks));
         assert!(still == shown.concat());
         // What comes then begins with one that stands alone.
+        let again = second * 2 + 3_600;
         pictures.push(second * 2, unit(0, false), vec![7; 10]);
-        pictures.push(second * 2 + 3_600, unit(0, true), vec![7; 10]);
-        let taken = pictures.take_until(second * 3, second * 2, 0);
-        assert!(taken[10..] == unit(0, true).decoded_at(second * 2 + 3_600));
+        pictures.push(again, unit(9, true), vec![8; 10]);
+        let taken = pictures.take_until(second * 3, second, 0);
+        let before = unit(0, true).decoded_at(3_600 + STILL * 3);
+        assert!(
+            taken == [before, vec![8; 10], unit(9, true).decoded_at(again)].concat(),
+            "and none is missing before it"
+        );
     }
 }
