@@ -144,14 +144,15 @@ fn sound_stays_with_its_pictures_for_ten_minutes() {
     }
 }
 
-/// Waits until some stream's first fragment has come back.
+/// Waits until some stream's first fragment has come back: the second is sent only then, with one in flight.
 fn wait_for_success(service: &Service) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let streams = get(&service.operators, "/api/v1/streams").unwrap_or_default();
         let body: Value =
             streams.split("\r\n\r\n").nth(1).and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
-        if body.to_string().contains("\"success\":1") {
+        let text = body.to_string();
+        if text.contains("\"success\":1") && text.contains("\"in_flight\":1") {
             break;
         }
         assert!(Instant::now() < deadline, "the first fragment never came: {body}");

@@ -16,6 +16,7 @@ use sts_protocol::ErrorCode;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
+use super::back_off::back_off;
 use super::connection::{Connection, Received};
 use super::dispatch::{Decision, Dispatcher, Failure};
 use super::opening::{OpenError, Opened, open};
@@ -260,9 +261,7 @@ impl Courier {
 
     /// A random part of a pause that doubles with each attempt; none before the first.
     fn pause(&self) -> Duration {
-        let Some(doublings) = self.attempts.checked_sub(1) else { return Duration::ZERO };
-        let longest = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(doublings)).min(LONGEST_PAUSE);
-        longest.mul_f64(0.1 + 0.9 * fastrand::f64())
+        back_off(FIRST_PAUSE, LONGEST_PAUSE, self.attempts, fastrand::f64())
     }
 
     fn obey(&mut self, command: Command) {

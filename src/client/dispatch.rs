@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 use sts_models::translate::breaker::{Breaker, BreakerOptions, BreakerState, Permit, Verdict};
 use sts_protocol::{Action, ErrorCode, Stage};
 
+use super::back_off::back_off;
+
+/// The longest pause before an attempt, as a multiple of the first.
+const MOST_PAUSES: u32 = 128;
+
 /// How pieces are sent.
 #[derive(Clone, Copy, Debug)]
 pub struct DispatchOptions {
@@ -389,8 +394,8 @@ impl Dispatcher {
 
     /// A random part of a pause that doubles with each attempt.
     fn pause(&mut self, attempt: usize) -> Duration {
-        let longest = self.options.back_off * 2u32.saturating_pow(attempt.clamp(1, 8) as u32 - 1);
-        longest.mul_f64(0.1 + 0.9 * self.chance.f64())
+        let first = self.options.back_off;
+        back_off(first, first * MOST_PAUSES, attempt as u32, self.chance.f64())
     }
 
     /// Tells each stage's breaker what the answer says of it: the stages before the one that failed are well, and of

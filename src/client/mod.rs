@@ -9,6 +9,7 @@
 //! | `recording.rs` | WAV files in and out |
 //! | `connection.rs` | the Socket.IO client |
 //! | `dispatch.rs` | what is sent when, and how often again: state, without a connection |
+//! | `back_off.rs` | how long to wait before the next attempt |
 //! | `stream.rs` | a stream that is kept open, as whoever has something dubbed sees it |
 //! | `opening.rs` | opening a stream |
 //! | `courier.rs` | its connection: opened, lost, resumed or opened anew |
@@ -17,6 +18,7 @@
 //! | `report.rs` | report.json, and the table on the screen |
 
 mod arguments;
+mod back_off;
 mod connection;
 mod courier;
 mod course;
@@ -30,6 +32,7 @@ mod report;
 mod stream;
 
 pub use arguments::{BedArgs, CutArgs, usual_voice};
+pub use back_off::back_off;
 pub use dispatch::{Decision, DispatchOptions, Fate};
 pub use dub::{DubArgs, run};
 pub use report::median;

@@ -9,7 +9,7 @@ use super::course::Piece;
 use super::dub::DubArgs;
 use super::recording::Recording;
 use super::report::{FragmentReport, Report};
-use crate::media::bed::{Bed, BedMode, BedSettings};
+use crate::media::bed::{Bed, BedMode, BedSettings, samples};
 use crate::media::container::{self, Container, DubTrack, SubtitleTrack};
 use crate::media::subtitles::{self, Cue};
 use crate::media::{probe, track};
@@ -96,10 +96,6 @@ fn mix(settings: BedSettings, recording: &Recording, pieces: &[Piece]) -> anyhow
         mixed.extend(together.iter().flat_map(|sample| sample.to_le_bytes()));
     }
     Ok(mixed)
-}
-
-fn samples(bytes: &[u8]) -> Vec<i16> {
-    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
 /// Subtitles in the language that is spoken and in each that it is dubbed into.

@@ -163,6 +163,11 @@ impl Bed {
     }
 }
 
+/// Samples as the bed takes them, of bytes as they travel.
+pub fn samples(bytes: &[u8]) -> Vec<i16> {
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
 fn amplitude(db: f64) -> f64 {
     10f64.powf(db / 20.0)
 }

@@ -11,7 +11,7 @@ use tokio::process::Command;
 const COMPLAINTS: usize = 5;
 
 /// A file's path as FFmpeg is to take it: never an option, and never a protocol of its own choosing.
-pub(super) fn local(path: &Path) -> OsString {
+pub(crate) fn local(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
     url.push(path);
     url

@@ -17,7 +17,7 @@
 pub mod bed;
 pub mod container;
 pub mod cutter;
-mod ffmpeg;
+pub(crate) mod ffmpeg;
 pub mod probe;
 pub mod subtitles;
 pub mod track;

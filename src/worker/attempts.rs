@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::client::back_off;
+
 /// The longest pause before the second attempt; it doubles with each further one …
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// … up to this.
@@ -27,9 +29,8 @@ impl Attempts {
         if lasted > LASTING {
             self.count = 0;
         }
-        let longest = FIRST_PAUSE.saturating_mul(2u32.saturating_pow(self.count)).min(LONGEST_PAUSE);
         self.count += 1;
-        self.not_before = Some(now + longest.mul_f64(0.1 + 0.9 * fastrand::f64()));
+        self.not_before = Some(now + back_off(FIRST_PAUSE, LONGEST_PAUSE, self.count, fastrand::f64()));
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 
 use crate::media::container::Container;
+use crate::media::ffmpeg;
 
 /// How long FFmpeg waits for a peer that says nothing, µs.
 const NETWORK_PATIENCE_US: &str = "10000000";
@@ -135,11 +136,7 @@ impl Location {
 
     fn as_argument(&self) -> OsString {
         match self {
-            Self::File(path) => {
-                let mut argument = OsString::from("file:");
-                argument.push(path);
-                argument
-            }
+            Self::File(path) => ffmpeg::local(path),
             Self::Network { url, .. } => url.into(),
         }
     }

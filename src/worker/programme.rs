@@ -9,7 +9,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use sts_protocol::AudioSpec;
 
-use crate::media::bed::Bed;
+use crate::media::bed::{Bed, samples};
 use crate::media::cutter::Cutter;
 
 /// A piece that is to be dubbed.
@@ -194,10 +194,6 @@ impl Programme {
     pub fn take_presented(&mut self) -> Vec<(u64, Presented, u64)> {
         std::mem::take(&mut self.presented)
     }
-}
-
-fn samples(bytes: &[u8]) -> Vec<i16> {
-    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
 #[cfg(test)]
