@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use support::film::{Film, IN_STEP, fragments, pictures, probe, run_up, sound};
 use support::messages::RATE_HZ;
+use support::signal::{self, delay, noise};
 use support::{Service, get, succeed};
 
 /// How long anything here may take.
@@ -141,6 +142,49 @@ fn sound_stays_with_its_pictures_for_ten_minutes() {
             (offsets.iter().copied().fold(f64::MAX, f64::min), offsets.iter().copied().fold(f64::MIN, f64::max));
         assert!(least > -IN_STEP && most < IN_STEP, "{name}: {offsets:?}");
         assert!(most - least < IN_STEP, "{name} drifts: {offsets:?}");
+    }
+}
+
+/// Encoders that show pictures in another order than they are stored in, sound or pictures that begin late, times that
+/// begin anywhere: files say all of this in ways of their own.
+#[test]
+fn sound_stays_with_its_pictures_whatever_begins_later_in_the_file() {
+    const SECONDS: usize = 8;
+    let service = Service::fake(&[]);
+    let pictures = format!("testsrc2=size=160x120:rate=25:duration={SECONDS}");
+    let h264 = ["-c:v", "libx264", "-preset", "veryfast", "-g", "25", "-bf", "3", "-c:a", "aac", "-b:a", "128k"];
+    for (name, late) in [
+        ("plain.mp4", &[][..]),
+        ("late-sound.mp4", &["-af", "asetpts=PTS+0.7/TB"]),
+        ("late-pictures.mp4", &["-vf", "setpts=PTS+0.7/TB"]),
+        ("late-sound.mkv", &["-af", "asetpts=PTS+0.7/TB"]),
+        ("late-pictures.mkv", &["-vf", "setpts=PTS+0.7/TB"]),
+        ("begins-anywhere.ts", &["-output_ts_offset", "5000"]),
+    ] {
+        let mut arguments = vec!["-f", "lavfi", "-i", &pictures, "-map", "1:v", "-map", "0:a"];
+        arguments.extend(h264.iter().chain(late));
+        let film = Film::make(name, &noise(&[(0, 0); SECONDS]), &arguments);
+        let out = film.beside(&format!("out-{name}"));
+        succeed(film.dub(&service, &["--to", "es", "--bed", "keep", "--out"]).arg(&out));
+
+        // Counted from the instant at which each file begins.
+        let shown = |path: &Path| -> Vec<(f64, String)> {
+            let begin = probe(path)["format"]["start_time"].as_str().and_then(|text| text.parse::<f64>().ok());
+            let begin = begin.expect("a time");
+            signal::pictures(path).into_iter().map(|(time, hash)| (time - begin, hash)).collect()
+        };
+        let of_pictures = signal::delays_of_pictures(&shown(&film.path), &shown(&out));
+        assert!(of_pictures.len() >= SECONDS * 25 - 1, "{name}: {} pictures", of_pictures.len());
+        let (original, dubbed) = (sound(&film.path, 0), sound(&out, 0));
+        let mut offsets = Vec::new();
+        for (picture, second) in [(of_pictures[0], 2), (of_pictures[of_pictures.len() - 1], SECONDS - 2)] {
+            let around = second * RATE_HZ..second * RATE_HZ + RATE_HZ / 2;
+            let (samples, alike) = delay(&original, &dubbed, around, (picture * RATE_HZ as f64) as isize);
+            assert!(alike > 0.5, "{name}: the sound at {second} s is not the source's: {alike}");
+            offsets.push(samples as f64 / RATE_HZ as f64 - picture);
+        }
+        println!("{name}: sound is later than its pictures by {offsets:.4?} s");
+        assert!(offsets.iter().all(|offset| offset.abs() < IN_STEP), "{name}: {offsets:?}");
     }
 }
 

@@ -6,6 +6,8 @@
 #[allow(dead_code, reason = "the doubles serve other tests too")]
 mod doubles;
 mod support;
+#[path = "translators/tls.rs"]
+mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

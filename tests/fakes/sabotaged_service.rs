@@ -1,6 +1,7 @@
 //! The real service over the real engines, of which any can be sabotaged in the midst of its work: once there is a file
 //! of the name in `SABOTAGE` with `-asr.panic` or `-asr.poison` (and so on) at its end, the next batch of that stage is
-//! computed, and then the engine panics, or says that it cannot be trusted any more. The file is gone by then.
+//! computed, and then the engine panics, or says that it cannot be trusted any more. The file is gone by then. For as long
+//! as there is one with `-asr.fail` at its end, that stage fails at everything.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ struct Sabotaged<I, O> {
     engine: Box<dyn StageEngine<I, O>>,
     panics: PathBuf,
     is_poisoned: PathBuf,
+    fails: PathBuf,
 }
 
 impl<I, O> StageEngine<I, O> for Sabotaged<I, O> {
@@ -24,25 +26,29 @@ impl<I, O> StageEngine<I, O> for Sabotaged<I, O> {
     }
 
     fn process(&mut self, batch: &[I]) -> Vec<Result<O, StageFailure>> {
+        let failure =
+            |poisons| StageFailure { code: ErrorCode::StageUnavailable, poisons, message: "sabotaged".to_owned() };
+        if self.fails.exists() {
+            return batch.iter().map(|_| Err(failure(false))).collect();
+        }
         let answers = self.engine.process(batch);
         // Removed first: whoever takes its place is not to meet it.
         assert!(std::fs::remove_file(&self.panics).is_err(), "sabotaged");
         if std::fs::remove_file(&self.is_poisoned).is_err() {
             return answers;
         }
-        let failure =
-            StageFailure { code: ErrorCode::StageUnavailable, poisons: true, message: "sabotaged".to_owned() };
-        batch.iter().map(|_| Err(failure.clone())).collect()
+        batch.iter().map(|_| Err(failure(true))).collect()
     }
 }
 
 fn sabotaged<I: 'static, O: 'static>(source: &EngineSource<I, O>, stage: Stage, by: &str) -> EngineSource<I, O> {
     let factory = source.factory.clone();
     let file = |how: &str| PathBuf::from(format!("{by}-{}.{how}", stage.as_str()));
-    let (panics, is_poisoned) = (file("panic"), file("poison"));
+    let (panics, is_poisoned, fails) = (file("panic"), file("poison"), file("fail"));
     let factory = Arc::new(move || {
         let engine = factory()?;
-        let sabotaged = Sabotaged { engine, panics: panics.clone(), is_poisoned: is_poisoned.clone() };
+        let (panics, is_poisoned, fails) = (panics.clone(), is_poisoned.clone(), fails.clone());
+        let sabotaged = Sabotaged { engine, panics, is_poisoned, fails };
         Ok(Box::new(sabotaged) as Box<dyn StageEngine<I, O>>)
     });
     EngineSource { factory, fallback: None }

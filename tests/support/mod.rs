@@ -5,7 +5,9 @@ pub mod film;
 pub mod messages;
 pub mod operator;
 pub mod polling;
+pub mod process;
 pub mod raw;
+pub mod signal;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

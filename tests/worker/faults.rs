@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::scene::{Worker, free_port};
-use crate::signal::{Heard, heard, longest_silence, noise};
+use crate::scene::Worker;
 use crate::support::Service;
 use crate::support::film::{Film, run_up, sound};
 use crate::support::messages::RATE_HZ;
+use crate::support::process::free_port;
+use crate::support::signal::{Heard, heard, longest_silence, noise};
 
 /// For so many seconds a stage fails.
 const FAILING: usize = 30;

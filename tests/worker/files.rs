@@ -3,10 +3,10 @@
 use std::process::Command;
 
 use crate::scene::Worker;
-use crate::signal::{delay, delays_of_pictures, heard, longest_silence, noise, pictures};
 use crate::support::Service;
 use crate::support::film::{Film, IN_STEP, probe, run_up, sound};
 use crate::support::messages::RATE_HZ;
+use crate::support::signal::{delay, delays_of_pictures, heard, longest_silence, noise, pictures};
 
 const LENGTH_S: usize = 20;
 

@@ -10,4 +10,3 @@ mod places;
 mod real;
 mod rtmp;
 mod scene;
-mod signal;

@@ -2,10 +2,12 @@
 
 use std::process::{Command, Stdio};
 
-use crate::scene::{Process, Worker, free_port};
-use crate::signal::{delay, delays_of_pictures, noise, pictures};
+use crate::scene::Worker;
 use crate::support::film::{Film, IN_STEP, sound};
 use crate::support::messages::RATE_HZ;
+use crate::support::process::Process;
+use crate::support::process::free_port;
+use crate::support::signal::{delay, delays_of_pictures, noise, pictures};
 
 /// Plays a film as a transport stream to a place, again and again, as who comes later can still read.
 fn play(film: &Film, to: &str) -> Process {

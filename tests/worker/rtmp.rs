@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::scene::{Player, RtmpServer, Worker, free_port, publish};
-use crate::signal::{delay, delays_of_pictures, noise, pictures};
+use crate::scene::{Player, RtmpServer, Worker, publish};
 use crate::support::film::{Film, IN_STEP, sound};
 use crate::support::messages::RATE_HZ;
+use crate::support::process::free_port;
+use crate::support::signal::{delay, delays_of_pictures, noise, pictures};
 
 /// For H.264 and AAC, as RTMP carries them.
 const CODECS: [&str; 14] =

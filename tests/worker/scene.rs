@@ -1,55 +1,15 @@
 //! A worker in a process of its own, an RTMP server, a publisher and a player.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::process::{Nginx, PATIENCE, Process};
 use crate::support::{get, models_dir};
-
-/// How long anything that must come is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A process that is killed when dropped.
-pub struct Process(pub Child);
-
-impl Process {
-    pub fn start(command: &mut Command) -> Self {
-        Self(command.stdin(Stdio::null()).spawn().expect("it starts"))
-    }
-
-    pub fn signal(&self, signal: libc::c_int) {
-        // SAFETY: the process is ours and has not been waited for, so the id is still its own.
-        assert_eq!(unsafe { libc::kill(self.0.id() as i32, signal) }, 0);
-    }
-
-    pub fn wait(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.0.try_wait().expect("it can be waited for") {
-                return status.code();
-            }
-            assert!(Instant::now() < deadline, "it does not end");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A port that nobody has.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
-}
 
 /// `sts worker`.
 pub struct Worker {
@@ -126,65 +86,30 @@ impl Worker {
 }
 
 /// nginx with its RTMP module, on a port of its own.
-pub struct RtmpServer {
-    process: Option<Process>,
-    pub port: u16,
-    folder: tempfile::TempDir,
-}
+pub struct RtmpServer(Nginx);
 
 impl RtmpServer {
     pub fn start() -> Self {
-        let mut server = Self { process: None, port: free_port(), folder: tempfile::tempdir().expect("a folder") };
-        server.come_back();
-        server
+        Self(Nginx::start(|port, _| {
+            format!(
+                "rtmp {{ server {{ listen 127.0.0.1:{port}; chunk_size 4096; \
+                 application live {{ live on; idle_streams off; drop_idle_publisher 5s; }} \
+                 application es {{ live on; idle_streams off; }} }} }}"
+            )
+        }))
     }
 
     pub fn come_back(&mut self) {
-        let (folder, port) = (self.folder.path().display(), self.port);
-        let configuration = format!(
-            "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;\n\
-             daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/log info;\n\
-             {}\
-             events {{ worker_connections 64; }}\n\
-             rtmp {{ server {{ listen 127.0.0.1:{port}; chunk_size 4096; \
-             application live {{ live on; idle_streams off; drop_idle_publisher 5s; }} \
-             application es {{ live on; idle_streams off; }} }} }}\n",
-            // SAFETY: it only reads the process's own identity.
-            if unsafe { libc::geteuid() } == 0 { "user root;\n" } else { "" },
-        );
-        let file = self.folder.path().join("nginx.conf");
-        std::fs::write(&file, configuration).expect("written");
-        let log = std::fs::File::create(self.folder.path().join("stderr")).expect("a file");
-        let mut command = Command::new("/usr/sbin/nginx");
-        command.arg("-c").arg(&file).arg("-p").arg(self.folder.path()).stderr(log);
-        self.process = Some(Process::start(&mut command));
-        let deadline = Instant::now() + PATIENCE;
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "nginx does not listen: {}", self.complaints());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn complaints(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
+        self.0.come_back();
     }
 
     /// Gone, and its workers with it.
     pub fn go_away(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.signal(libc::SIGTERM);
-            process.wait();
-        }
+        self.0.go_away();
     }
 
     pub fn url(&self, application: &str) -> String {
-        format!("rtmp://127.0.0.1:{}/{application}/talk", self.port)
-    }
-}
-
-impl Drop for RtmpServer {
-    fn drop(&mut self) {
-        self.go_away();
+        format!("rtmp://127.0.0.1:{}/{application}/talk", self.0.port)
     }
 }
 

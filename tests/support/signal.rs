@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::messages::RATE_HZ;
-use crate::support::succeed;
+use super::messages::RATE_HZ;
+use super::succeed;
 
 /// Below this, of 32 768, a sample is silent.
 const SILENT: u16 = 60;
