@@ -17,8 +17,10 @@ case "${1:-}" in
   # A C++ compiler for libtorch's binding, OpenSSL's headers, pip for weights.
   *) packages+=(g++ make pkg-config libssl-dev python3 python3-pip python3-venv) ;;
 esac
-# tests: a browser for the operators' page, a wall clock that jumps, Prometheus and its promtool, an RTMP server
-[ "${1:-}" = tests ] && packages+=(chromium faketime prometheus nginx libnginx-mod-rtmp)
+# tests: a browser for the operators' page, a wall clock that jumps, Prometheus and its promtool, an RTMP server, and
+# GStreamer's RTSP server for a few lines of Python
+[ "${1:-}" = tests ] && packages+=(chromium faketime prometheus nginx libnginx-mod-rtmp python3-gi
+  gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' && continue

@@ -13,12 +13,15 @@ use tokio::process::Child;
 use tokio::sync::mpsc;
 
 use super::ffmpeg::{self, Complaints};
+use super::first_time::FirstTime;
 use super::location::Location;
 use super::transport_stream::{CLOCK_HZ, PICTURES_PID, Splitter, TABLE_PID, Unit};
 
 /// What is added to the pictures' times on their way, s, so that none is negative: a picture may be decoded before the
 /// sound begins.
 const HEADROOM_S: i64 = 10;
+/// Gives a picture without a time one that is not before it is decoded: the stream that it goes into has to have one.
+const SOME_TIME: &str = r"setts=pts=if(eq(PTS\,NOPTS)\,max(DTS\,0)\,PTS)";
 /// Where the pictures leave FFmpeg.
 const PICTURES_FD: i32 = 3;
 
@@ -57,7 +60,8 @@ impl Input {
         let complaints = Complaints::of(&mut child, source.clone());
         let (sender, events) = mpsc::channel(256);
         let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(read(child, complaints, sound, pictures, sender, spec));
+        let first_time = source.hides_its_first_time().then(FirstTime::default);
+        tasks.spawn(read(child, complaints, sound, (pictures, first_time), sender, spec));
         Ok(Self { events, _tasks: tasks })
     }
 
@@ -78,6 +82,7 @@ fn arguments(source: &Location, spec: AudioSpec) -> Vec<OsString> {
     let words = [
         &["-map", "0:a:0", "-af", filter, "-ar", &rate, "-ac", &channels][..],
         &["-flush_packets", "1", "-f", "s16le", "pipe:1"],
+        if source.hides_its_first_time() { &["-bsf:v", SOME_TIME][..] } else { &[] },
         &["-map", "0:V:0?", "-c:v", "copy", "-output_ts_offset", &offset, "-muxdelay", "0", "-muxpreload", "0"],
         &["-mpegts_start_pid", &pid, "-mpegts_pmt_start_pid", &table, "-flush_packets", "1", "-f", "mpegts", &pictures],
     ];
@@ -89,7 +94,7 @@ async fn read(
     mut child: Child,
     complaints: Complaints,
     mut sound: tokio::process::ChildStdout,
-    mut pictures: pipe::Receiver,
+    (mut pictures, mut first_time): (pipe::Receiver, Option<FirstTime>),
     sender: mpsc::Sender<InputEvent>,
     spec: AudioSpec,
 ) {
@@ -114,7 +119,7 @@ async fn read(
         let (mut buffer, mut splitter) = (vec![0; 64 << 10], Splitter::default());
         loop {
             let length = pictures.read(&mut buffer).await?;
-            let mut units = match length {
+            let mut units: Vec<Unit> = match length {
                 0 => splitter.finish().into_iter().collect(),
                 length => splitter.push(&buffer[..length])?,
             };
@@ -125,6 +130,12 @@ async fn read(
             }
             for unit in &mut units {
                 unit.decoded_at -= HEADROOM_S * CLOCK_HZ;
+            }
+            if let Some(first_time) = &mut first_time {
+                units = units.into_iter().flat_map(|unit| first_time.push(unit)).collect();
+                if length == 0 {
+                    units.extend(first_time.finish());
+                }
             }
             for unit in units {
                 if sender.send(InputEvent::Picture(unit, splitter.tables())).await.is_err() {

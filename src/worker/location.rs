@@ -91,19 +91,32 @@ impl Location {
         }
     }
 
-    /// FFmpeg's arguments to read it: a file at its own pace.
+    /// Whether FFmpeg does not know when the first picture is shown: it never does of what comes in packets of RTP.
+    pub fn hides_its_first_time(&self) -> bool {
+        self.is_rtsp()
+    }
+
+    fn is_rtsp(&self) -> bool {
+        matches!(self, Self::Network { scheme, .. } if scheme == "rtsp")
+    }
+
+    /// FFmpeg's arguments to read it: a file at its own pace, RTSP over TCP, and over UDP where the server has no other way.
     pub fn as_input(&self) -> Vec<OsString> {
         let words: &[&str] = match self {
             Self::File(_) => &["-re", "-protocol_whitelist", "file"],
             Self::Network { scheme, .. } if ["rtmp", "rtmps", "tcp", "http", "https"].contains(&scheme.as_str()) => {
                 &["-rw_timeout", NETWORK_PATIENCE_US, "-protocol_whitelist", NETWORK_PROTOCOLS]
             }
+            // Its own choice is UDP, which loses packets and does not get through a router.
+            Self::Network { .. } if self.is_rtsp() => {
+                &["-rtsp_flags", "prefer_tcp", "-protocol_whitelist", NETWORK_PROTOCOLS]
+            }
             Self::Network { .. } => &["-protocol_whitelist", NETWORK_PROTOCOLS],
         };
         words.iter().map(OsString::from).chain(["-i".into(), self.as_argument()]).collect()
     }
 
-    /// FFmpeg's arguments to write it.
+    /// FFmpeg's arguments to write it; RTSP over TCP.
     ///
     /// # Errors
     /// The file's ending is not known.
@@ -129,6 +142,9 @@ impl Location {
             && ["rtmp", "rtmps", "tcp"].contains(&scheme.as_str())
         {
             arguments.extend(["-rw_timeout", NETWORK_PATIENCE_US].map(OsString::from));
+        }
+        if self.is_rtsp() {
+            arguments.extend(["-rtsp_transport", "tcp"].map(OsString::from));
         }
         arguments.extend(["-y".into(), self.as_argument()]);
         Ok(arguments)
@@ -188,6 +204,14 @@ mod tests {
         assert!(
             !allowed.split(',').any(|protocol| ["file", "concat", "subfile", "unix", "pipe", "fd"].contains(&protocol))
         );
+    }
+
+    #[test]
+    fn rtsp_goes_over_tcp_first() {
+        let location = Location::parse("RTSP://a.example/b").expect("known");
+        assert!(text(location.as_input()).starts_with("-rtsp_flags prefer_tcp "));
+        let output = text(location.as_output(true).expect("known"));
+        assert_eq!(output, "-f rtsp -rtsp_transport tcp -y RTSP://a.example/b");
     }
 
     #[test]

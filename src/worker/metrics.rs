@@ -112,6 +112,16 @@ impl Metrics {
         for gauge in [&metrics.in_flight, &metrics.queued, &metrics.backpressure] {
             registry.register(Box::new(gauge.clone()))?;
         }
+        // What never happened is 0, not absent: a rate begins with a first value.
+        for outcome in ["dubbed", "failed", "late", "unanswered"] {
+            metrics.fragments.with_label_values(&[outcome]).reset();
+        }
+        for what in ["received", "dubbed", "original", "gap", "dropped"] {
+            metrics.frames.with_label_values(&[what]).reset();
+        }
+        for stage in Stage::ALL {
+            metrics.breakers.with_label_values(&[stage.as_str()]).set(0);
+        }
         for part in [Part::Input, Part::Service, Part::Output] {
             metrics.lost.with_label_values(&[part.as_str()]).reset();
             metrics.set_up(part, false);

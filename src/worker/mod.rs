@@ -23,6 +23,7 @@
 //! | `input.rs` | the one that reads |
 //! | `output.rs` | the one that writes |
 //! | `transport_stream.rs` | how pictures travel between them |
+//! | `first_time.rs` | when the first picture is shown that came without a time |
 //! | `metrics.rs` | the worker's own metrics |
 //! | `report.rs` | what it did, told at its end |
 //!
@@ -32,6 +33,7 @@
 mod attempts;
 mod command;
 mod ffmpeg;
+mod first_time;
 mod input;
 mod ledger;
 mod location;

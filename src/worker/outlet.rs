@@ -15,11 +15,18 @@ use super::transport_stream::{CLOCK_HZ, Unit};
 /// How much earlier than sound pictures are put out, in ticks: a reader looks at some before it begins.
 const PICTURES_LEAD: i64 = CLOCK_HZ * 3 / 2;
 
+/// Bytes of sound that are taken before anything is written: pipes and buffers hold less.
+const TAKEN_AT_ONCE: usize = 256 << 10;
+
 /// An output, and what its times are moved by.
 struct Target {
     output: Output,
     offset: i64,
     began_at: Instant,
+    /// Bytes of sound that it was given.
+    given: usize,
+    /// Whether it writes.
+    is_up: bool,
 }
 
 /// Where the programme goes.
@@ -98,7 +105,12 @@ impl Outlet {
                 target.output.pictures(packets);
             }
         }
+        target.given += sound.len();
         target.output.sound(sound.into());
+        if !target.is_up && target.given - target.output.queued() > TAKEN_AT_ONCE {
+            target.is_up = true;
+            self.metrics.set_up(Part::Output, true);
+        }
         let stalled = self.stall.as_secs_f64() * f64::from(spec.sample_rate_hz);
         if target.output.queued() / spec.bytes_per_frame() > stalled as usize {
             let error = anyhow::anyhow!("it took nothing for {} s", self.stall.as_secs());
@@ -114,10 +126,9 @@ impl Outlet {
         let headroom = output::HEADROOM_S * CLOCK_HZ;
         let ticks = self.ticks(position);
         self.pictures.begin_at(ticks - headroom);
-        self.metrics.set_up(Part::Output, true);
         let position_s = position as f64 / f64::from(self.settings.spec.sample_rate_hz);
         slog::info!(self.log, "the output begins"; "position_s" => position_s, "pictures" => self.has_pictures);
-        self.target = Some(Target { output, offset: headroom - ticks, began_at: now });
+        self.target = Some(Target { output, offset: headroom - ticks, began_at: now, given: 0, is_up: false });
         Ok(())
     }
 

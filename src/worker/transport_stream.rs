@@ -54,6 +54,35 @@ impl Unit {
         packets
     }
 
+    /// When it is shown, in the same ticks.
+    pub fn shown_at(&self) -> i64 {
+        let [shown, _] = self.times();
+        let later = shown.map_or(0, |at| (read_time(&self.packets[at..at + 5]) - self.written).rem_euclid(WRAP));
+        self.decoded_at + if later > WRAP / 2 { later - WRAP } else { later }
+    }
+
+    /// It is shown at this tick. Where it is decoded at the time at which it is shown, that moves too, but not up to
+    /// `next`, when the one after it is decoded.
+    pub fn show_at(&mut self, ticks: i64, next: i64) {
+        match self.times() {
+            [Some(at), Some(_)] => {
+                let shown = self.written + ticks - self.decoded_at;
+                write_time(&mut self.packets[at..at + 5], shown.rem_euclid(WRAP));
+            }
+            _ => self.decoded_at = ticks.min(next - 1),
+        }
+    }
+
+    /// Where its times stand among its bytes.
+    fn times(&self) -> [Option<usize>; 2] {
+        let packets = self.packets.chunks_exact(PACKET).enumerate();
+        let of_packet = |(index, packet): (usize, &[u8])| {
+            let times = times_in(packet, Header::of(packet)?.payload)?;
+            Some(times.places.map(|place| Some(index * PACKET + place?)))
+        };
+        packets.filter_map(of_packet).next().unwrap_or_default()
+    }
+
     /// How many bytes it takes.
     pub fn size(&self) -> usize {
         self.packets.len()
@@ -238,6 +267,15 @@ pub(super) mod tests {
     /// A unit of one packet, presented when it is decoded.
     pub fn unit(ticks: i64, is_key: bool) -> Unit {
         Unit { decoded_at: ticks, written: ticks, is_key, packets: first(ticks, ticks, is_key) }
+    }
+
+    /// A unit of one packet; as FFmpeg writes it, with one time where both are the same.
+    pub fn unit_shown_at(shown: i64, decoded: i64, is_key: bool) -> Unit {
+        let mut packets = first(shown, decoded, is_key);
+        if shown == decoded {
+            packets[19] = 0x80;
+        }
+        Unit { decoded_at: decoded, written: decoded, is_key, packets }
     }
 
     /// A packet that begins a unit with these times.

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod channel;
 mod dashboard;
 mod document;
 mod log;

@@ -23,6 +23,11 @@ pub struct Prometheus {
 impl Prometheus {
     /// Scrapes the service every second, rather than every five: nobody likes to wait for tests.
     pub async fn watching(service: &Service) -> Self {
+        Self::watching_both(service, None).await
+    }
+
+    /// The same, and a worker that serves its metrics there.
+    pub async fn watching_both(service: &Service, worker: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let shipped = root().join("docker/prometheus");
         let configuration = std::fs::read_to_string(shipped.join("prometheus.yml"))
@@ -30,8 +35,14 @@ impl Prometheus {
             .replace("5s", "1s")
             .replace("rules/*.yml", &shipped.join("rules/*.yml").display().to_string())
             .replace("sts:8000", &service.address);
-        // Nobody's targets; without the folder Prometheus would complain.
+        // Without the folder Prometheus would complain.
         std::fs::create_dir(folder.path().join("targets")).expect("a folder");
+        if let Some(address) = worker {
+            let ships = std::fs::read_to_string(shipped.join("targets/worker.yml")).expect("it ships");
+            let targets = ships.replace("worker:8002", address);
+            assert!(targets.contains(address), "{ships}");
+            std::fs::write(folder.path().join("targets/worker.yml"), targets).expect("it can be written");
+        }
         let file = folder.path().join("prometheus.yml");
         std::fs::write(&file, configuration).expect("it can be written");
         // Prometheus does not say which port it took, if it was to take any.
@@ -115,6 +126,8 @@ impl Load {
                 worker.dub(1, 20).await;
                 worker.dub(23, round).await;
                 worker.dub(4, round).await;
+                // Its translation is too long, and another is asked for.
+                worker.dub(40, 30).await;
                 PollingWorker::connect(&url, json!({"stream_id": "not an id"})).await;
             }
             worker.end().await;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
 
+use super::film::{Film, sound};
 use super::messages::RATE_HZ;
 use super::succeed;
 
@@ -115,4 +116,45 @@ pub fn delays_of_pictures(source: &[(f64, String)], programme: &[(f64, String)])
     let times: HashMap<&str, f64> = source.iter().map(|(time, hash)| (hash.as_str(), *time)).collect();
     let delay = |(time, hash): &(f64, String)| times.get(hash.as_str()).map_or(f64::INFINITY, |source| time - source);
     programme.iter().map(delay).collect()
+}
+
+/// By how much half a second of sound is later than it should be, s: `begin_s` is when it begins in the source, and
+/// `later_s` by how much its pictures are later.
+fn offset(source: &[i16], programme: &[i16], begin_s: f64, later_s: f64) -> f64 {
+    let begin = (begin_s * RATE_HZ as f64) as usize;
+    let (samples, alike) = delay(source, programme, begin..begin + RATE_HZ / 2, (later_s * RATE_HZ as f64) as isize);
+    assert!(alike > 0.5, "the sound at {begin_s} s is not the source's: {alike}");
+    samples as f64 / RATE_HZ as f64 - later_s
+}
+
+/// By how much sound is later than its pictures, s, at the first and the last of what was played of a film.
+pub fn offsets(film: &Film, played: &Path) -> (f64, f64) {
+    offsets_from(film, played, 0)
+}
+
+/// The same, at this picture and the last.
+pub fn offsets_from(film: &Film, played: &Path, first: usize) -> (f64, f64) {
+    let programme = pictures(played);
+    let of_pictures = delays_of_pictures(&pictures(&film.path), &programme);
+    assert!(of_pictures.len() > 150, "{} pictures", of_pictures.len());
+    assert!(of_pictures.iter().all(|delay| delay.is_finite()), "pictures that nobody sent: {of_pictures:?}");
+    let (source, played) = (sound(&film.path, 0), sound(played, 0));
+    let source_time = |picture: usize| programme[picture].0 - of_pictures[picture];
+    // Sound that begins so long after this picture.
+    let offset = |picture, after_s| offset(&source, &played, source_time(picture) + after_s, of_pictures[picture]);
+    // The last that moved: behind it one may stand still.
+    let last = (0..programme.len()).max_by(|a, b| source_time(*a).total_cmp(&source_time(*b))).expect("pictures");
+    (offset(first, 2.0), offset(last, -2.0))
+}
+
+/// By how much sound is later than its pictures, s, in the ninth second of a film that is shown again after it broke off
+/// before.
+pub fn offset_when_shown_again(film: &Film, played: &Path) -> f64 {
+    let programme = pictures(played);
+    let of_pictures = delays_of_pictures(&pictures(&film.path), &programme);
+    let pairs = programme.iter().zip(&of_pictures);
+    let mut of_second = pairs.filter(|((shown, _), later)| (8.0..9.0).contains(&(shown - *later)));
+    let later = of_second.next().map(|(_, later)| *later).expect("it was shown");
+    assert!(later > of_pictures[0] + 2.0, "it was shown twice: {} and {later}", of_pictures[0]);
+    offset(&sound(&film.path, 0), &sound(played, 0), 8.0, later)
 }

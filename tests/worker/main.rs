@@ -1,4 +1,4 @@
-//! `sts worker` between real FFmpegs, a real RTMP server and the service: over fake engines where it is to misbehave,
+//! `sts worker` between real FFmpegs, real RTMP and RTSP servers and the service: over fake engines where it is to misbehave,
 //! over the real ones where it is to be understood.
 
 #[path = "../support/mod.rs"]
@@ -9,4 +9,5 @@ mod files;
 mod places;
 mod real;
 mod rtmp;
+mod rtsp;
 mod scene;

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use crate::scene::{Player, RtmpServer, Worker, publish};
-use crate::support::film::{Film, IN_STEP, sound};
-use crate::support::messages::RATE_HZ;
+use crate::support::film::{Film, IN_STEP};
 use crate::support::process::free_port;
-use crate::support::signal::{delay, delays_of_pictures, noise, pictures};
+use crate::support::signal::{noise, offset_when_shown_again, offsets, pictures};
 
 /// For H.264 and AAC, as RTMP carries them.
 const CODECS: [&str; 14] =
@@ -23,28 +22,6 @@ fn film(seconds: usize) -> Film {
 /// No service: the original is all that is heard, and shows what the way does to it.
 fn nowhere() -> String {
     format!("http://127.0.0.1:{}", free_port())
-}
-
-/// By how much sound is later than its pictures, s, at the first and the last of what was played.
-fn offsets(film: &Film, played: &std::path::Path) -> (f64, f64) {
-    let programme = pictures(played);
-    let of_pictures = delays_of_pictures(&pictures(&film.path), &programme);
-    assert!(of_pictures.len() > 150, "{} pictures", of_pictures.len());
-    assert!(of_pictures.iter().all(|delay| delay.is_finite()), "pictures that nobody sent: {of_pictures:?}");
-    let (source, played) = (sound(&film.path, 0), sound(played, 0));
-    // Half a second of sound that begins so long after this picture.
-    let offset = |picture: usize, after_s: f64| {
-        let (shown, later) = (programme[picture].0, of_pictures[picture]);
-        let begin = ((shown - later + after_s) * RATE_HZ as f64) as usize;
-        let about = (later * RATE_HZ as f64) as isize;
-        let (samples, alike) = delay(&source, &played, begin..begin + RATE_HZ / 2, about);
-        assert!(alike > 0.5, "the sound at {begin} is not the source's: {alike}");
-        samples as f64 / RATE_HZ as f64 - later
-    };
-    // The last that moved: behind it one may stand still.
-    let source_time = |picture: &usize| programme[*picture].0 - of_pictures[*picture];
-    let last = (0..programme.len()).max_by(|a, b| source_time(a).total_cmp(&source_time(b))).expect("pictures");
-    (offset(0, 2.0), offset(last, -2.0))
 }
 
 #[test]
@@ -109,23 +86,10 @@ fn an_input_that_goes_away_and_comes_back_is_read_again_where_it_is_by_then() {
     assert!(gap > 1_000.0 && report["output_lost"] == 0, "the output went on: {report}");
     // The second time that the film is shown, sound and pictures belong together as before.
     let played = player.finish();
-    let programme = pictures(&played);
-    let of_pictures = delays_of_pictures(&pictures(&film.path), &programme);
-    let shown_later = |second: std::ops::Range<f64>| {
-        let pairs = programme.iter().zip(&of_pictures);
-        let of_second = pairs.filter(|((shown, _), later)| second.contains(&(shown - *later)));
-        of_second.map(|(_, later)| *later).next().expect("it was shown")
-    };
-    // Only the second time had it come so far.
-    let later = shown_later(8.0..9.0);
-    assert!(later > of_pictures[0] + 2.0, "it was shown twice: {} and {later}", of_pictures[0]);
-    let (original, sound) = (sound(&film.path, 0), sound(&played, 0));
-    let about = (later * RATE_HZ as f64) as isize;
-    let (samples, alike) = delay(&original, &sound, 8 * RATE_HZ..8 * RATE_HZ + RATE_HZ / 2, about);
-    let offset = samples as f64 / RATE_HZ as f64 - later;
-    assert!(alike > 0.5 && offset.abs() < IN_STEP, "{offset} s, alike {alike}");
+    let offset = offset_when_shown_again(&film, &played);
+    assert!(offset.abs() < IN_STEP, "{offset} s");
     // While there was no input, a picture stood still and the programme went on.
-    let times: Vec<f64> = programme.iter().map(|(time, _)| *time).collect();
+    let times: Vec<f64> = pictures(&played).iter().map(|(time, _)| *time).collect();
     let longest = times.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
     assert!(longest <= 1.0, "no picture for {longest} s");
 }
