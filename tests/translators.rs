@@ -288,6 +288,47 @@ async fn the_next_translator_takes_over_and_gives_back() {
 }
 
 #[tokio::test]
+async fn one_in_the_process_hands_over_and_takes_back_as_well() {
+    let double = DeepLDouble::start();
+    let service = service(&double, "embedded,deepl", &[]);
+    let mut worker = Worker::open(&service, "a", &[]).await;
+    assert_eq!(engine(&worker.dub(1).await), "fake");
+    metric(&service, "sts_translator_breaker_state{engine=\"embedded\"} 0");
+    // 28: it fails, as one whose process is gone.
+    for number in 2..=6 {
+        worker.order(28, number).await;
+        assert_eq!(engine(&worker.processed().await), "deepl");
+    }
+    metric(&service, "sts_translator_breaker_state{engine=\"embedded\"} 2");
+    let shown = get(&service.operators, "/api/v1/translators").expect("it listens");
+    for part in [r#""engine":"embedded","breaker":"open","rest_ms":"#, r#""engine":"deepl","breaker":"closed""#] {
+        assert!(shown.contains(part), "{part} is missing in {shown}");
+    }
+    assert_eq!(engine(&worker.dub(7).await), "deepl", "what it could do again: it is left alone");
+
+    let deadline = Instant::now() + DEADLINE;
+    let mut number = 8;
+    while engine(&worker.dub(number).await) != "fake" {
+        assert!(Instant::now() < deadline, "it does not come back");
+        number += 1;
+    }
+    metric(&service, "sts_translator_breaker_state{engine=\"embedded\"} 0");
+}
+
+#[tokio::test]
+async fn one_in_the_process_that_stands_alone_is_never_left_alone() {
+    let double = DeepLDouble::start();
+    let service = service(&double, "deepl", &[("TRANSLATOR_FOR", "en-es=embedded")]);
+    let mut worker = Worker::open(&service, "a", &[]).await;
+    for number in 1..=10 {
+        worker.order(28, number).await;
+        assert_eq!(code(&worker.processed().await), "STAGE_UNAVAILABLE");
+    }
+    assert_eq!(engine(&worker.dub(11).await), "fake");
+    metric(&service, "sts_translator_breaker_state{engine=\"embedded\"} 0");
+}
+
+#[tokio::test]
 async fn without_another_an_open_breaker_is_told_at_once() {
     let double = DeepLDouble::start();
     let service = service(&double, "deepl", &[]);

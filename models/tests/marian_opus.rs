@@ -81,9 +81,15 @@ fn prepare(run: &Run) -> (OpusModel, SearchOptions) {
 fn texts_become_the_same_tokens() {
     let (model, golden) = (model(), golden());
     for (sentence, expected) in golden.sentences.iter().zip(&golden.sources) {
-        assert_eq!(model.tokens(sentence), *expected, "{sentence}");
+        assert_eq!(model.tokens(sentence).expect("the model is sound"), *expected, "{sentence}");
     }
     assert!(model.has_piece(">>spa<<") && !model.has_piece(">>fra<<"));
+    let end = model.options.end;
+    for nothing in ["", "  "] {
+        assert_eq!(model.tokens(nothing).expect("nothing is no harm"), [end]);
+        let marked = model.tokens(&format!(">>spa<<{nothing}")).expect("nor with a mark");
+        assert_eq!((marked.len(), marked[1]), (2, end));
+    }
 }
 
 #[test]
@@ -168,7 +174,8 @@ fn a_folder_is_a_translator_of_its_pairs() {
     let answers = translator.translate(&batch);
     let model = model();
     let expected = |marked: &str| {
-        let lists = model.generate(&[model.tokens(marked)], &model.options).expect("the sentence is short");
+        let tokens = model.tokens(marked).expect("the model is sound");
+        let lists = model.generate(&[tokens], &model.options).expect("the sentence is short");
         model.text(&lists[0][0].tokens)
     };
     let text = |answer: &Result<Translation, EngineError>| answer.clone().expect("the pair is served").text;
@@ -199,7 +206,8 @@ fn a_shorter_translation_is_one_of_the_n_best() {
         let Ok(first) = one(&request) else { continue };
         let wish = Shorter { than: first.text.clone(), by: first.engine, percent: 80 };
         let second = one(&TranslateRequest { shorter: Some(wish), ..request }).expect("it was translated before").text;
-        let lists = model.generate(&[model.tokens(&format!(">>spa<<{sentence}"))], &wide).expect("it is short");
+        let tokens = model.tokens(&format!(">>spa<<{sentence}")).expect("the model is sound");
+        let lists = model.generate(&[tokens], &wide).expect("it is short");
         let texts: Vec<String> = lists[0].iter().map(|found| model.text(&found.tokens)).collect();
         // Of a text of several sentences each has a list of its own.
         assert!(texts.contains(&second) || sentence.matches(['.', '?', '!']).count() > 1, "{sentence}: {second}");

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sts_models::translate::faithful::FaithfulTranslator;
+use sts_models::translate::marian::Student;
 use sts_models::{
-    EmbeddedTranslator, EmbeddedTranslatorOptions, EngineError, Shorter, TranslateRequest, Translation, Translator,
+    Device, EmbeddedTranslator, EmbeddedTranslatorOptions, EngineError, Shorter, TranslateRequest, Translation,
+    Translator,
 };
 
 fn store() -> PathBuf {
@@ -324,4 +326,38 @@ fn signal(id: u32, signal: libc::c_int) {
     let id = libc::pid_t::try_from(id).expect("Linux's process ids fit pid_t");
     // SAFETY: kill(2) takes plain numbers; the process is this test's own child.
     assert_eq!(unsafe { libc::kill(id, signal) }, 0, "process {id} could not be signalled");
+}
+
+/// On a CPU, since a test is to run anywhere; on a GPU it is the same code.
+#[test]
+fn on_a_device_firefoxs_models_run_in_libtorch() {
+    let options = EmbeddedTranslatorOptions { device: Some(Device::CPU_F32), ..EmbeddedTranslatorOptions::default() };
+    let mut translator = EmbeddedTranslator::load(&store(), options).expect("the store can be read");
+    let info = translator.info();
+    assert_eq!(
+        (info.name.as_str(), info.device.as_str(), info.precision.as_str()),
+        ("marian + apertium", "cpu", "f32")
+    );
+    let texts = ["The house is big.", "Where were you yesterday? I waited for an hour.", "..."];
+    let batch: Vec<TranslateRequest> = texts.iter().map(|text| request("en", "pt", text)).collect();
+    let answers = translator.translate(&batch);
+    let answers: Vec<Translation> = answers.into_iter().map(|answer| answer.expect("the pair is served")).collect();
+
+    let student = Student::load(&store().join("firefox-enpt"), Device::CPU_F32).expect("the model is in the store");
+    let sentences = ["The house is big.", "Where were you yesterday?", "I waited for an hour."];
+    let alone = student.translate(&sentences).expect("the sentences are short");
+    let expected = [alone[0].clone(), alone[1..].join(" "), "...".to_owned()];
+    for (answer, expected) in answers.iter().zip(&expected) {
+        assert_eq!((&answer.text, answer.engine.as_str()), (expected, "marian en-pt"));
+    }
+
+    // In libtorch there is one translation of a sentence, whatever is wished for.
+    assert!(!translator.can_shorten("en", "pt", "marian en-pt"));
+    let shorter = Some(Shorter { than: expected[1].clone(), by: "marian en-pt".to_owned(), percent: 50 });
+    let again = translator.translate(&[TranslateRequest { shorter, ..request("en", "pt", texts[1]) }]).remove(0);
+    assert_eq!(again.expect("the pair is served").text, expected[1]);
+
+    let over_portuguese = translate(&mut translator, "en", "es", "The house is big.");
+    assert_eq!(over_portuguese.engine, "marian en-pt + apertium pt-es");
+    assert!(over_portuguese.text.contains("casa"), "{}", over_portuguese.text);
 }

@@ -59,7 +59,7 @@ enum CtlCommand {
     Actors,
     /// Show what each GPU does
     Gpus,
-    /// Show the translators on the network
+    /// Show the translators, and whether they are left alone
     Translators,
     /// Show what happened last
     Events {

@@ -46,9 +46,17 @@ pub fn run(command: EvalCommand, config: &Config) -> anyhow::Result<()> {
             let mut synthesizer = service::synthesizer(config, device)?;
             tts::run(&args, &mut synthesizer, &mut service::recognizer(config, device)?, &normalizers)?;
         }
-        EvalCommand::Mt(args) => {
+        EvalCommand::Mt(mut args) => {
             let translators = service::translators(config).map_err(|error| anyhow!(error))?;
-            mt::run(&args, translators.build(config)?.as_mut())?;
+            let mut translator = translators.build(config)?;
+            if args.shorter.shorter.is_empty() {
+                mt::run(&args, translator.as_mut(), None)?;
+            } else {
+                if args.shorter.voice.is_empty() {
+                    args.shorter.voice = first_voice(config, &args.to)?;
+                }
+                mt::run(&args, translator.as_mut(), Some(&mut service::synthesizer(config, device)?))?;
+            }
             translators.close();
         }
     }

@@ -8,6 +8,7 @@ pub mod command;
 pub mod latency;
 pub mod metrics;
 pub mod mt;
+pub mod mt_shorter;
 pub mod report;
 pub mod speech_file;
 pub mod speech_manifest;

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use serde::Serialize;
-use sts_models::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
+use sts_models::{EngineError, EngineInfo, Synthesizer, TranslateRequest, Translation, Translator};
 
 use super::latency::{Latencies, LatencySummary};
 use super::metrics::bleu::{self, BleuCounts};
 use super::metrics::chrf::{self, ChrfCounts};
+use super::mt_shorter::{self, MtShorter, ShorterArgs};
 use super::report;
 
 /// What to translate.
@@ -33,9 +34,15 @@ pub struct MtArgs {
     /// Only the first so many sentences
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+    /// Only one sentence of so many, from the first on
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    pub every: u32,
     /// Translate them once more, so many a call, and report the time of these calls too
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
+    /// Shorter translations
+    #[command(flatten)]
+    pub shorter: ShorterArgs,
     /// Write the figures and every hypothesis to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -58,6 +65,8 @@ pub struct MtReport {
     pub total: MtRow,
     /// Many sentences a call, when that was asked for.
     pub batched: Option<MtBatched>,
+    /// Shorter translations, a row for each time that was asked for.
+    pub shorter: Vec<MtShorter>,
     /// Every sentence with its translation.
     pub sentences: Vec<MtSentence>,
 }
@@ -111,12 +120,16 @@ pub struct MtSentence {
     pub ms: f64,
 }
 
-/// Measures the translator, one sentence a call and none given context.
+/// Measures the translator, one sentence a call and none given context; with a voice, its shorter translations too.
 ///
 /// # Errors
-/// When a file cannot be read, the files differ in length, or the pair is not served. A sentence that the
-/// translator fails on is no error here: it is counted and reported.
-pub fn evaluate(args: &MtArgs, translator: &mut dyn Translator) -> anyhow::Result<MtReport> {
+/// When a file cannot be read, the files differ in length, or the pair is not served or the voice not there. A sentence
+/// that the translator fails on is no error here: it is counted and reported.
+pub fn evaluate(
+    args: &MtArgs,
+    translator: &mut dyn Translator,
+    voice: Option<&mut dyn Synthesizer>,
+) -> anyhow::Result<MtReport> {
     let info = translator.info();
     ensure!(translator.supports(&args.from, &args.to), "{} does not translate {} to {}", info.name, args.from, args.to);
     let mut total = Tally::default();
@@ -140,9 +153,14 @@ pub fn evaluate(args: &MtArgs, translator: &mut dyn Translator) -> anyhow::Resul
         parts.clear();
     }
     let batched = args.batch.map(|size| measure_batches(args, translator, &sentences, size as usize));
+    let shorter = match voice {
+        Some(voice) => mt_shorter::measure(&args.shorter, translator, voice, &firsts(args, &sentences))?,
+        None => Vec::new(),
+    };
     Ok(MtReport {
         engine: info,
         batched,
+        shorter,
         pair: format!("{}-{}", args.from, args.to),
         bleu_signature: bleu::SIGNATURE,
         chrf_signature: chrf::SIGNATURE,
@@ -156,8 +174,12 @@ pub fn evaluate(args: &MtArgs, translator: &mut dyn Translator) -> anyhow::Resul
 ///
 /// # Errors
 /// Those of [`evaluate`], and when the JSON file cannot be written.
-pub fn run(args: &MtArgs, translator: &mut dyn Translator) -> anyhow::Result<MtReport> {
-    let report = evaluate(args, translator)?;
+pub fn run(
+    args: &MtArgs,
+    translator: &mut dyn Translator,
+    voice: Option<&mut dyn Synthesizer>,
+) -> anyhow::Result<MtReport> {
+    let report = evaluate(args, translator, voice)?;
     println!("{report}");
     if let Some(path) = &args.json {
         report::write_json(path, &report)?;
@@ -179,8 +201,18 @@ fn read_parallel(args: &MtArgs) -> anyhow::Result<Vec<(String, String, String)>>
     }
     ensure!(!sources.is_empty(), "{} is empty", args.src.display());
     let limit = args.limit.unwrap_or(usize::MAX);
-    let parallel = labels.into_iter().zip(sources).zip(references).take(limit);
+    let parallel = labels.into_iter().zip(sources).zip(references).step_by(args.every as usize).take(limit);
     Ok(parallel.map(|((label, source), reference)| (label, source, reference)).collect())
+}
+
+/// What was translated, and how it was asked for.
+fn firsts(args: &MtArgs, sentences: &[MtSentence]) -> Vec<(TranslateRequest, Translation)> {
+    let translated = sentences.iter().filter(|sentence| sentence.failure.is_none());
+    let first = |sentence: &MtSentence| {
+        let (text, engine) = (sentence.hypothesis.clone(), sentence.engine.clone());
+        (request(args, &sentence.source), Translation { text, engine })
+    };
+    translated.map(first).collect()
 }
 
 /// Translates all sentences again, `size` a call.
@@ -284,6 +316,13 @@ impl std::fmt::Display for MtReport {
                 "{size} sentences a call: p50 {:.1} ms, p95 {:.1} ms, {sentences_per_second:.1} sentences a second, \
                  {different} otherwise than alone",
                 latency.p50_ms, latency.p95_ms
+            )?;
+        }
+        for MtShorter { percent, sentences, found, fits, mean_gain_percent } in &self.shorter {
+            writeln!(
+                formatter,
+                "{percent} % shorter: of {sentences} sentences {fits} fit, and {found} are shorter than before, by \
+                 {mean_gain_percent:.1} % on average"
             )?;
         }
         write!(formatter, "BLEU {}\nchrF2 {}", self.bleu_signature, self.chrf_signature)

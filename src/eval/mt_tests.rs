@@ -49,7 +49,7 @@ fn phrase_book() -> PhraseBook {
 #[test]
 fn scores_all_and_each_part_and_counts_failures_as_empty() {
     let (_folder, args) = corpus(&["--ref", "ref", "--labels", "labels"]);
-    let report = evaluate(&args, &mut phrase_book()).expect("it can run");
+    let report = evaluate(&args, &mut phrase_book(), None).expect("it can run");
     let parts: Vec<_> = report.parts.iter().map(|row| (row.part.as_str(), row.sentences, row.failures)).collect();
     assert_eq!(parts, [("news", 2, 1), ("home", 1, 0)]);
     assert!((report.parts[1].bleu - 100.0).abs() < 1e-9);
@@ -62,16 +62,24 @@ fn scores_all_and_each_part_and_counts_failures_as_empty() {
 #[test]
 fn the_table_names_how_the_scores_were_computed() {
     let (_folder, args) = corpus(&["--ref", "ref", "--limit", "2"]);
-    let report = run(&args, &mut phrase_book()).expect("it can run");
+    let report = run(&args, &mut phrase_book(), None).expect("it can run");
     assert_eq!((report.total.sentences, report.parts.len()), (2, 0));
     let table = report.to_string();
     assert!(table.contains("BLEU nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"), "{table}");
 }
 
 #[test]
+fn one_sentence_of_so_many_is_measured() {
+    let (_folder, args) = corpus(&["--ref", "ref", "--labels", "labels", "--every", "2"]);
+    let report = evaluate(&args, &mut phrase_book(), None).expect("it can run");
+    let sources: Vec<_> = report.sentences.iter().map(|sentence| sentence.source.as_str()).collect();
+    assert_eq!(sources, ["Good morning, my friends.", "Unknown words."]);
+}
+
+#[test]
 fn batches_are_timed_and_compared_with_single_sentences() {
     let (_folder, args) = corpus(&["--ref", "ref", "--batch", "2"]);
-    let report = evaluate(&args, &mut phrase_book()).expect("it can run");
+    let report = evaluate(&args, &mut phrase_book(), None).expect("it can run");
     let table = report.to_string();
     let batched = report.batched.expect("it was asked for");
     // The third sentence is not in the book.
@@ -82,10 +90,10 @@ fn batches_are_timed_and_compared_with_single_sentences() {
 #[test]
 fn files_out_of_step_and_pairs_not_served_are_refused() {
     let (_folder, args) = corpus(&["--ref", "short"]);
-    let error = evaluate(&args, &mut phrase_book()).expect_err("the files differ in length");
+    let error = evaluate(&args, &mut phrase_book(), None).expect_err("the files differ in length");
     assert!(error.to_string().contains("has 1 lines"), "{error}");
     let (_folder, mut args) = corpus(&["--ref", "ref"]);
     args.to = "de".to_owned();
-    let error = evaluate(&args, &mut phrase_book()).expect_err("German is not in the book");
+    let error = evaluate(&args, &mut phrase_book(), None).expect_err("German is not in the book");
     assert!(error.to_string().contains("does not translate en to de"), "{error}");
 }

@@ -13,7 +13,7 @@
 //! | `stages.rs` | `/api/v1/stages`: their state; restart, reload, scale, pause |
 //! | `streams.rs` | `/api/v1/streams`: their state; drain one |
 //! | `log.rs` | `/api/v1/log`: its level |
-//! | `translators.rs` | `/api/v1/translators`: those on the network, and whether they are left alone |
+//! | `translators.rs` | `/api/v1/translators`: those that the settings name, and whether they are left alone |
 //! | `events.rs` | `/api/v1/events`: what happened last |
 //! | `snapshot.rs` | `/api/v1/snapshot`: all of these as one value |
 //! | `input.rs`, `problem.rs` | what is sent, read; and what is said instead of an answer |
@@ -71,7 +71,7 @@ pub struct Plane {
     pub supervisors: Supervisors,
     /// The GPUs' last readings.
     pub gpus: GpuBoard,
-    /// The translators on the network.
+    /// The translators that the settings name.
     pub translators: Translators,
     /// The last events.
     pub history: Mailbox<EventHistory>,

@@ -1,4 +1,4 @@
-//! `/api/v1/translators`: the translators on the network, and whether they are left alone. An empty list without any.
+//! `/api/v1/translators`: the translators that the settings name, and whether they are left alone.
 
 use actix_web::{HttpResponse, web};
 

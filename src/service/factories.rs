@@ -68,7 +68,7 @@ impl Engines {
                 }
                 Stage::Translation => {
                     config.models_dir = path;
-                    StageFactory::Translation(shared.factory(config, learnt.clone()).into())
+                    StageFactory::Translation(translation(&shared, &config, placement, &learnt))
                 }
                 Stage::Tts => {
                     config.tts_model = path;
@@ -78,7 +78,7 @@ impl Engines {
         });
         Ok(Self {
             asr: recognizers(config, placement, &capabilities),
-            translation: translators.factory(config.clone(), capabilities.clone()).into(),
+            translation: translation(&translators, config, placement, &capabilities),
             tts: synthesizers(config, placement, &capabilities),
             max_batch: translators.batch_limits(batch_limits(placement.chosen)),
             translators,
@@ -141,6 +141,24 @@ fn synthesizers(config: &Config, placement: Placement, known: &Capabilities) -> 
             Ok(Box::new(TtsEngine(Box::new(synthesizer))))
         })
     })
+}
+
+/// Translators, of which only those in libtorch depend on where they are built.
+fn translation(
+    translators: &Translators,
+    config: &Config,
+    placement: Placement,
+    known: &Capabilities,
+) -> EngineSource<TranslationInput, TranslationOutput> {
+    let build = |device| translators.factory(Config { device, ..config.clone() }, known.clone());
+    if !translators.use_the_device() {
+        return build(config.device).into();
+    }
+    let mut source = placement.source(Stage::Translation, build);
+    if let Some(fallback) = &mut source.fallback {
+        [_, fallback.max_batch, _] = translators.batch_limits(batch_limits(DeviceChoice::Cpu));
+    }
+    source
 }
 
 /// On a CPU a batch gains nothing and makes its first fragment wait for its last; a GPU lives by them.
@@ -256,5 +274,35 @@ mod tests {
         assert!((fallback.is_device_fault)("CUDA error: unspecified launch failure"));
         assert!(!(fallback.is_device_fault)("index out of bounds"));
         assert!(Placement { cpu_is_left: false, ..gpu }.source(Stage::Asr, build).fallback.is_none());
+    }
+
+    /// The source of translators with these settings, on a GPU that no machine has.
+    fn translation_on_a_missing_gpu(settings: &[(&str, &str)]) -> EngineSource<TranslationInput, TranslationOutput> {
+        let missing = [("DEVICE", "cuda:999"), ("GPU_FAILOVER", "true")];
+        let environment = |name: &str| {
+            let set = settings.iter().chain(&missing).find(|(known, _)| *known == name);
+            set.map(|(_, value)| (*value).to_owned())
+        };
+        let config = Config::load(&SettingFlags::default(), environment, None).expect("valid");
+        let placement = Placement::choose(&config).expect("the CPU is left");
+        translation(&translators(&config).expect("they need nothing"), &config, placement, &Capabilities::default())
+    }
+
+    #[test]
+    fn marian_goes_over_to_the_cpu_as_the_other_engines_do() {
+        let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/tests/golden/marian");
+        let settings = [("TRANSLATOR", "marian"), ("MARIAN_MODEL_PATH", model), ("TRANSLATOR_PAIRS", "en-es")];
+        let source = translation_on_a_missing_gpu(&settings);
+        let fallback = source.fallback.expect("the CPU is left");
+        let lost = (source.factory)().err().expect("no machine has so many");
+        assert!((fallback.is_device_fault)(&lost), "{lost}");
+        assert_eq!(fallback.max_batch, batch_limits(DeviceChoice::Cpu)[1]);
+        let engine = (fallback.factory)().expect("the model is in the repository");
+        assert_eq!(engine.name(), "marian marian (cpu, f32)");
+    }
+
+    #[test]
+    fn translators_that_need_no_gpu_stay_when_it_does_not() {
+        assert!(translation_on_a_missing_gpu(&[("TRANSLATOR", "embedded")]).fallback.is_none());
     }
 }

@@ -39,7 +39,9 @@ pub type EmbeddedBuilder = Arc<dyn Fn(&Config) -> Result<Box<dyn Translator>, En
 struct Shared {
     choice: TranslatorChoice,
     embedded: EmbeddedBuilder,
-    remotes: Vec<Remote>,
+    remotes: Vec<RemoteService>,
+    /// The breaker before each translator, in the order of the lists.
+    guards: Vec<(String, Arc<Guard>)>,
     cache: Arc<TranslationCache>,
     cache_requests: IntCounterVec,
     events: Arc<OnceLock<EventSender>>,
@@ -54,12 +56,6 @@ fn result(is_hit: bool) -> &'static str {
     if is_hit { "hit" } else { "miss" }
 }
 
-/// A translator on the network, and the breaker before it.
-struct Remote {
-    service: RemoteService,
-    guard: Arc<Guard>,
-}
-
 impl Translators {
     /// Prepares connections and accounts, and asks each account whether its key is good.
     ///
@@ -69,24 +65,24 @@ impl Translators {
     pub fn new(config: &Config, embedded: EmbeddedBuilder) -> Result<Self, String> {
         let choice = config.translators.clone();
         let events = Arc::<OnceLock<EventSender>>::default();
-        let services = services(config, &events)?;
-        for service in &services {
+        let remotes = services(config, &events)?;
+        for service in &remotes {
             if let RemoteService::DeepL(account) = service
                 && let Err(error @ EngineError::Unauthorized(_)) = account.check()
             {
                 return Err(format!("DEEPL_API_KEY: {error}"));
             }
         }
-        let guarded = |service: RemoteService| {
-            let guard = Guard::new(service.name(), BreakerOptions::default(), breaker_listener(&events));
-            Remote { service, guard }
+        let guarded = |name: String| {
+            let guard = Guard::new(&name, BreakerOptions::default(), breaker_listener(&events));
+            (name, guard)
         };
-        let remotes = services.into_iter().map(guarded).collect();
+        let guards = choice.preferences.all().into_iter().map(guarded).collect();
         let cache_requests = cache_requests().map_err(|error| error.to_string())?;
         let results = [true, false].map(|is_hit| cache_requests.with_label_values(&[result(is_hit)]));
         let cache =
             TranslationCache::new(choice.cache_bytes, Box::new(move |is_hit| results[usize::from(!is_hit)].inc()));
-        Ok(Self(Arc::new(Shared { choice, embedded, remotes, cache, cache_requests, events })))
+        Ok(Self(Arc::new(Shared { choice, embedded, remotes, guards, cache, cache_requests, events })))
     }
 
     /// What is counted of the translations that are remembered.
@@ -109,9 +105,11 @@ impl Translators {
         if self.0.events.set(events).is_err() {
             return;
         }
-        for Remote { service, guard } in &self.0.remotes {
+        for (_, guard) in &self.0.guards {
             let GuardObservation { engine, breaker, .. } = guard.observe();
             listener(&engine, breaker, "the service starts");
+        }
+        for service in &self.0.remotes {
             if let RemoteService::DeepL(account) = service {
                 // It was asked for at the start, before anybody listened.
                 account.tell_usage();
@@ -119,14 +117,19 @@ impl Translators {
         }
     }
 
-    /// How the engines on the network are.
+    /// How the engines are.
     pub fn observe(&self) -> Vec<GuardObservation> {
-        self.0.remotes.iter().map(|remote| remote.guard.observe()).collect()
+        self.0.guards.iter().map(|(_, guard)| guard.observe()).collect()
     }
 
     /// Whether some translator is on the network.
     pub fn needs_network(&self) -> bool {
         self.0.choice.needs_network()
+    }
+
+    /// Whether some translator works where `DEVICE` says.
+    pub fn use_the_device(&self) -> bool {
+        self.0.guards.iter().any(|(name, _)| name == "marian")
     }
 
     /// How long a worker waits for a batch to fill.
@@ -155,12 +158,13 @@ impl Translators {
     /// Weights of the embedded one that are missing or broken, and pairs that it does not know.
     pub fn build(&self, config: &Config) -> Result<Box<dyn Translator>, EngineError> {
         let preferences = self.0.choice.preferences.clone();
-        if let ([only], false) = (preferences.all().as_slice(), self.needs_network()) {
-            return Ok(Box::new(FaithfulTranslator::new(self.local(only, config)?, true)));
-        }
-        let links = preferences.all().into_iter().map(|name| self.link(name, config)).collect::<Result<_, _>>()?;
+        let links = self.0.guards.iter().map(|(name, guard)| self.link(name, guard, config));
+        let links = links.collect::<Result<_, _>>()?;
         let limit = network_limit(config.timeouts[1], &self.0.choice);
         let chosen = Box::new(FallbackTranslator::new(links, preferences, limit));
+        if !self.needs_network() {
+            return Ok(chosen);
+        }
         let preferences = self.0.choice.preferences.clone();
         // A fall-back's work is not to outlive the need for it.
         let is_by_the_first = move |request: &TranslateRequest, translation: &Translation| {
@@ -170,16 +174,16 @@ impl Translators {
         Ok(Box::new(CachedTranslator::new(chosen, Arc::clone(&self.0.cache), Box::new(is_by_the_first))))
     }
 
-    fn link(&self, name: String, config: &Config) -> Result<Link, EngineError> {
-        let remote = self.0.remotes.iter().find(|remote| remote.service.name() == name);
-        let (translator, guard) = match remote {
-            Some(Remote { service, guard }) => (service.translator(), Some(Arc::clone(guard))),
-            None => (self.local(&name, config)?, None),
+    fn link(&self, name: &str, guard: &Arc<Guard>, config: &Config) -> Result<Link, EngineError> {
+        let is_local = LOCAL_TRANSLATORS.contains(&name);
+        let translator = match self.0.remotes.iter().find(|service| service.name() == name) {
+            Some(service) => service.translator(),
+            None => self.local(name, config)?,
         };
         // The others have glossaries of their own, or are told the terms.
-        let enforces_terms = LOCAL_TRANSLATORS.contains(&name.as_str()) || name == libretranslate::NAME;
+        let enforces_terms = is_local || name == libretranslate::NAME;
         let translator = Box::new(FaithfulTranslator::new(translator, enforces_terms));
-        Ok(Link { name, translator, guard })
+        Ok(Link { name: name.to_owned(), translator, guard: Arc::clone(guard), is_local })
     }
 
     /// A translator that works in this process.
@@ -189,7 +193,7 @@ impl Translators {
 
     /// Puts away what was made in accounts. Waits for it on this thread.
     pub fn close(&self) {
-        for Remote { service, .. } in &self.0.remotes {
+        for service in &self.0.remotes {
             if let RemoteService::DeepL(account) = service {
                 account.close();
             }

@@ -270,9 +270,12 @@ impl Translator for Repertoire {
     }
 
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
-        let capitals =
-            |request: &TranslateRequest| Translation { text: request.text.to_uppercase(), engine: "fake".into() };
-        batch.iter().map(|request| Ok(capitals(request))).collect()
+        let translate = |request: &TranslateRequest| {
+            let told = Instruction::of_text(&request.text).misbehave(Stage::Translation);
+            told.map_err(|failure| EngineError::Unavailable(failure.message))?;
+            Ok(Translation { text: request.text.to_uppercase(), engine: "fake".into() })
+        };
+        batch.iter().map(translate).collect()
     }
 }
 

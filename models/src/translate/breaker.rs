@@ -155,6 +155,14 @@ impl Breaker {
         }
     }
 
+    /// Takes note that a call succeeded which nobody had permitted: the engine is well.
+    pub fn recover(&mut self) {
+        if self.phase != Phase::Closed {
+            self.trips = 0;
+            self.enter(Phase::Closed);
+        }
+    }
+
     /// Takes a call's outcome. `jitter`, 0 to 1, makes the rest by up to a quarter shorter, so that many services do not
     /// come back at once.
     pub fn conclude(&mut self, permit: Permit, verdict: Verdict, now: Instant, jitter: f64) {
@@ -166,10 +174,7 @@ impl Breaker {
                 self.enter(Phase::Open { until: now + asked.min(self.options.longest_asked_rest) });
             }
             Verdict::Success if self.phase == Phase::Closed => self.note(false),
-            Verdict::Success => {
-                self.trips = 0;
-                self.enter(Phase::Closed);
-            }
+            Verdict::Success => self.recover(),
             Verdict::Failure => {
                 self.note(true);
                 if self.phase != Phase::Closed || self.has_enough() {

@@ -171,6 +171,13 @@ impl Model {
         }
     }
 
+    fn recover(&mut self) {
+        if self.state() != BreakerState::Closed {
+            (self.open_until, self.probing_since, self.trips) = (None, None, 0);
+            self.calls.clear();
+        }
+    }
+
     fn state(&self) -> BreakerState {
         match (self.probing_since, self.open_until) {
             (Some(_), _) => BreakerState::HalfOpen,
@@ -185,6 +192,7 @@ enum Step {
     Wait(u64),
     Call(Verdict),
     LoseCall,
+    SucceedUnasked,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -194,6 +202,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => Just(Step::Call(Verdict::Success)),
         1 => (0_u64..20).prop_map(|seconds| Step::Call(Verdict::Rest(Duration::from_secs(seconds)))),
         1 => Just(Step::LoseCall),
+        1 => Just(Step::SucceedUnasked),
     ]
 }
 
@@ -218,6 +227,10 @@ proptest! {
                 }
                 Step::LoseCall => {
                     prop_assert_eq!(bench.breaker.permit(bench.now).is_ok(), model.lets(now));
+                }
+                Step::SucceedUnasked => {
+                    bench.breaker.recover();
+                    model.recover();
                 }
             }
             prop_assert_eq!(bench.breaker.state(), model.state());

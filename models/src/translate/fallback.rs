@@ -72,13 +72,24 @@ impl Guard {
         self.change("its rest is over", |breaker| breaker.permit(Instant::now())).map_err(refused)
     }
 
-    fn conclude(&self, permit: Permit, answers: &[Result<Translation, EngineError>]) {
-        let verdict = verdict(answers);
+    /// Takes the answers of a call, which was made by this permit or without one. A failure counts if it `weighs`.
+    fn conclude(&self, permit: Option<Permit>, weighs: bool, answers: &[Result<Translation, EngineError>]) {
         let failure = answers.iter().find_map(|answer| answer.as_ref().err());
-        let failure = failure.map(ToString::to_string);
+        self.settle(permit, weighs, verdict(answers), failure.map(ToString::to_string));
+    }
+
+    fn settle(&self, permit: Option<Permit>, weighs: bool, verdict: Verdict, failure: Option<String>) {
         let reason = failure.clone().unwrap_or_else(|| "it answers".to_owned());
         self.lock().last_error = failure;
-        self.change(&reason, |breaker| breaker.conclude(permit, verdict, Instant::now(), fastrand::f64()));
+        let now = Instant::now();
+        self.change(&reason, |breaker| match permit {
+            Some(permit) if weighs || verdict == Verdict::Success => {
+                breaker.conclude(permit, verdict, now, fastrand::f64());
+            }
+            Some(permit) => breaker.withdraw(permit, now),
+            None if verdict == Verdict::Success => breaker.recover(),
+            None => {}
+        });
     }
 
     fn change<R>(&self, reason: &str, act: impl FnOnce(&mut Breaker) -> R) -> R {
@@ -91,6 +102,29 @@ impl Guard {
             (self.heard_by)(&self.engine, after, reason);
         }
         outcome
+    }
+}
+
+/// A call behind a breaker. One that is left without an answer, by a panic, has failed.
+struct Call<'a> {
+    guard: &'a Guard,
+    permit: Option<Permit>,
+    weighs: bool,
+    is_answered: bool,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.guard.settle(self.permit, self.weighs, Verdict::Failure, Some("it panicked".to_owned()));
+        }
+    }
+}
+
+impl Call<'_> {
+    fn answer(mut self, answers: &[Result<Translation, EngineError>]) {
+        self.is_answered = true;
+        self.guard.conclude(self.permit, self.weighs, answers);
     }
 }
 
@@ -116,8 +150,10 @@ pub struct Link {
     pub name: String,
     /// The engine.
     pub translator: Box<dyn Translator>,
-    /// The breaker before it, where it has one.
-    pub guard: Option<Arc<Guard>>,
+    /// The breaker before it.
+    pub guard: Arc<Guard>,
+    /// Whether it works in this process: it is left alone only where another takes over.
+    pub is_local: bool,
 }
 
 /// Which translators are asked, in which order.
@@ -153,8 +189,8 @@ pub struct FallbackTranslator {
 }
 
 impl FallbackTranslator {
-    /// Puts them together; names that the preferences have and no link has are passed over. All that is asked behind
-    /// breakers for one batch, one after another, ends within `network_limit`.
+    /// Puts them together; names that the preferences have and no link has are passed over. All that is asked on the
+    /// network for one batch, one after another, ends within `network_limit`.
     pub fn new(links: Vec<Link>, preferences: Preferences, network_limit: Duration) -> Self {
         Self { links, preferences, network_limit }
     }
@@ -162,7 +198,7 @@ impl FallbackTranslator {
     /// Who made a translation: those in the process have no name of their own in it.
     fn maker(&self, engine: &str) -> Option<usize> {
         let by_name = self.links.iter().position(|link| link.name == engine);
-        by_name.or_else(|| self.links.iter().position(|link| link.guard.is_none()))
+        by_name.or_else(|| self.links.iter().position(|link| link.is_local))
     }
 
     /// Who is asked, in order. What is to be shorter is asked of whoever made it long: another's words may be worse.
@@ -179,24 +215,43 @@ impl FallbackTranslator {
         found.filter(|index| self.links[*index].translator.supports(source, target)).collect()
     }
 
-    /// Has one translator do these; all fail alike where its breaker is open.
-    fn ask(&mut self, link: usize, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
-        let Link { translator, guard, .. } = &mut self.links[link];
-        let Some(guard) = guard else { return translator.translate(batch) };
+    /// Has one translator do these, of which some have another translator after it (`has_next`). While its breaker is
+    /// open it does none on the network, and in this process only those that nobody else could do; there a failure
+    /// counts only where somebody else can, since nobody gains by leaving the only one alone.
+    fn ask(
+        &mut self,
+        link: usize,
+        batch: &[TranslateRequest],
+        has_next: &[bool],
+    ) -> Vec<Result<Translation, EngineError>> {
+        let Link { translator, guard, is_local, .. } = &mut self.links[link];
         let deadline = batch.iter().filter_map(|request| request.deadline).min();
-        if deadline.is_some_and(|deadline| deadline < Instant::now() + SHORTEST_CALL) {
+        if !*is_local && deadline.is_some_and(|deadline| deadline < Instant::now() + SHORTEST_CALL) {
             // That others took the time says nothing about this one.
             let error = EngineError::TimedOut(format!("no time is left to ask {}", guard.engine));
             return batch.iter().map(|_| Err(error.clone())).collect();
         }
-        match guard.permit() {
-            Ok(permit) => {
-                let answers = translator.translate(batch);
-                guard.conclude(permit, &answers);
-                answers
-            }
-            Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
+        let weighs = !*is_local || has_next.contains(&true);
+        let (permit, refusal) = match guard.permit() {
+            Ok(permit) => (Some(permit), None),
+            Err(error) => (None, Some(error)),
+        };
+        let is_asked = |has_next: bool| refusal.is_none() || *is_local && !has_next;
+        let asked = batch.iter().zip(has_next).filter(|(_, has_next)| is_asked(**has_next));
+        let asked: Vec<TranslateRequest> = asked.map(|(request, _)| request.clone()).collect();
+        let mut answers = Vec::new();
+        if !asked.is_empty() {
+            let call = Call { guard, permit, weighs, is_answered: false };
+            answers = translator.translate(&asked);
+            call.answer(&answers);
         }
+        let mut answers = answers.into_iter();
+        let unanswered = || Err(EngineError::Poisoned("a request was left without an answer".to_owned()));
+        let answer = |has_next: &bool| match &refusal {
+            Some(error) if !is_asked(*has_next) => Err(error.clone()),
+            _ => answers.next().unwrap_or_else(unanswered),
+        };
+        has_next.iter().map(answer).collect()
     }
 }
 
@@ -261,7 +316,8 @@ impl Translator for FallbackTranslator {
                     TranslateRequest { deadline: Some(deadline), ..request }
                 };
                 let requests: Vec<TranslateRequest> = members.iter().map(until).collect();
-                for (mut member, answer) in members.into_iter().zip(self.ask(link, &requests)) {
+                let has_next: Vec<bool> = members.iter().map(|member| member.candidates.len() > 0).collect();
+                for (mut member, answer) in members.into_iter().zip(self.ask(link, &requests, &has_next)) {
                     match answer {
                         Err(error) if may_be_done_by_another(&error) => {
                             member.first_error.get_or_insert(error);

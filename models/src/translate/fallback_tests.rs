@@ -1,11 +1,13 @@
 use super::*;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
 /// Answers as it is told; the number of batches that reached it is shared.
 struct Told {
     name: &'static str,
     targets: &'static [&'static str],
-    failure: Arc<Mutex<Option<EngineError>>>,
-    asked: Arc<Mutex<Vec<usize>>>,
+    handle: Handle,
 }
 
 impl Translator for Told {
@@ -18,17 +20,19 @@ impl Translator for Told {
     }
 
     fn translate(&mut self, batch: &[TranslateRequest]) -> Vec<Result<Translation, EngineError>> {
-        self.asked.lock().expect("no panic").push(batch.len());
-        let failure = self.failure.lock().expect("no panic").clone();
+        self.handle.asked.lock().expect("no panic").push(batch.len());
+        assert!(!self.handle.panics.load(Ordering::SeqCst), "told to panic");
+        let failure = self.handle.failure.lock().expect("no panic").clone();
         let done =
             |request: &TranslateRequest| Translation { text: request.text.clone(), engine: self.name.to_owned() };
         batch.iter().map(|request| failure.clone().map_or_else(|| Ok(done(request)), Err)).collect()
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Handle {
     failure: Arc<Mutex<Option<EngineError>>>,
+    panics: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<usize>>>,
 }
 
@@ -50,23 +54,27 @@ struct Bench {
     translator: FallbackTranslator,
 }
 
-fn link(name: &'static str, targets: &'static [&'static str], handle: &Handle, guard: Option<Arc<Guard>>) -> Link {
-    let (failure, asked) = (Arc::clone(&handle.failure), Arc::clone(&handle.asked));
-    Link { name: name.to_owned(), translator: Box::new(Told { name, targets, failure, asked }), guard }
+/// `first`, on the network, does Spanish and French; `second`, in the process, Spanish and Italian. French is done by
+/// `first` alone.
+fn bench() -> Bench {
+    bench_of(false)
 }
 
-/// `first`, behind a breaker, does Spanish and French; `second` Spanish and Italian. French is done by `first` alone.
-fn bench() -> Bench {
+/// The same with `first` in the process too, or not.
+fn bench_of(is_local: bool) -> Bench {
     let (first, second, heard) = (Handle::default(), Handle::default(), Arc::new(Mutex::new(Vec::new())));
     let hears = Arc::clone(&heard);
     let listener: BreakerListener = Arc::new(move |engine: &str, state: BreakerState, _: &str| {
         hears.lock().expect("no panic").push(format!("{engine} {}", state.as_str()));
     });
-    let guard = Guard::new("first", BreakerOptions::default(), listener);
-    let links = vec![
-        link("first", &["es", "fr"], &first, Some(Arc::clone(&guard))),
-        link("second", &["es", "it"], &second, None),
-    ];
+    let guards = ["first", "second"].map(|name| Guard::new(name, BreakerOptions::default(), Arc::clone(&listener)));
+    let link = |name: &'static str, targets: &'static [&'static str], handle: &Handle, index: usize, is_local| {
+        let translator = Box::new(Told { name, targets, handle: handle.clone() });
+        Link { name: name.to_owned(), translator, guard: Arc::clone(&guards[index]), is_local }
+    };
+    let links =
+        vec![link("first", &["es", "fr"], &first, 0, is_local), link("second", &["es", "it"], &second, 1, true)];
+    let guard = Arc::clone(&guards[0]);
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let by_pair = HashMap::from([(("en".to_owned(), "fr".to_owned()), names(&["first"]))]);
     let preferences = Preferences { usual: names(&["first", "second"]), by_pair };
@@ -173,4 +181,55 @@ fn without_time_left_an_engine_is_not_asked_and_not_blamed() {
     assert!(matches!(&answers[1], Err(EngineError::TimedOut(_))), "{answers:?}");
     let seen = bench.guard.observe();
     assert_eq!((bench.first.asked(), seen.breaker, seen.last_error), (0, BreakerState::Closed, None));
+}
+
+#[test]
+fn an_engine_in_the_process_that_keeps_failing_hands_over_too() {
+    for failure in [down(), EngineError::Poisoned("broken".to_owned())] {
+        let mut bench = bench_of(true);
+        bench.first.fail(failure.clone());
+        let by_now = if may_be_done_by_another(&failure) { by("second") } else { Err(failure) };
+        for _ in 0..5 {
+            assert_eq!(bench.translate(&["es"]), [by_now.clone()]);
+        }
+        assert_eq!(bench.translate(&["es"]), [by("second")]);
+        assert_eq!((bench.first.asked(), bench.guard.observe().breaker), (5, BreakerState::Open));
+        assert_eq!(*bench.heard.lock().expect("no panic"), ["first open"]);
+    }
+}
+
+#[test]
+fn panics_are_failures() {
+    let mut bench = bench_of(true);
+    bench.first.panics.store(true, Ordering::SeqCst);
+    for _ in 0..5 {
+        assert!(catch_unwind(AssertUnwindSafe(|| bench.translate(&["es"]))).is_err());
+    }
+    assert_eq!(bench.translate(&["es"]), [by("second")]);
+    let seen = bench.guard.observe();
+    assert_eq!((seen.breaker, seen.last_error.as_deref()), (BreakerState::Open, Some("it panicked")));
+}
+
+#[test]
+fn an_engine_in_the_process_does_what_nobody_else_could_however_often_it_failed() {
+    let mut bench = bench_of(true);
+    bench.first.fail(down());
+    for asked in 1..=20 {
+        assert_eq!((bench.translate(&["fr"]), bench.first.asked()), (vec![Err(down())], asked));
+    }
+    let seen = bench.guard.observe();
+    assert_eq!((seen.breaker, seen.last_error), (BreakerState::Closed, Some(down().to_string())));
+
+    for _ in 0..5 {
+        assert_eq!(bench.translate(&["es"]), [by("second")]);
+    }
+    assert_eq!(bench.guard.observe().breaker, BreakerState::Open);
+    assert_eq!(bench.translate(&["es", "fr"]), [by("second"), Err(down())]);
+    assert_eq!(bench.first.asked.lock().expect("no panic").last(), Some(&1), "French alone");
+
+    // What it can do again by itself it may also do for others.
+    bench.first.fail(None);
+    assert_eq!(bench.translate(&["es", "fr"]), [by("second"), by("first")]);
+    assert_eq!(bench.guard.observe().breaker, BreakerState::Closed);
+    assert_eq!(bench.translate(&["es", "fr"]), [by("first"), by("first")]);
 }

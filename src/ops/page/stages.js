@@ -42,7 +42,7 @@ export class Stages {
     }
   }
 
-  /** `translators`: those on the network, which are part of the translation stage. */
+  /** `translators`: those of the settings, which are part of the translation stage. */
   show(stages, translators) {
     this.#list.show(stages, ({ stage }) => stage, (part, stage) => {
       this.#update(part, stage);

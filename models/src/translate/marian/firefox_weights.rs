@@ -95,7 +95,7 @@ impl FirefoxWeights {
 
     /// States to scores of all tokens: the target's embedding once more.
     pub fn output(&self) -> Result<Affine, String> {
-        self.affine(self.target_table(), Some("decoder_ff_logit_out_b"))
+        self.as_it_lies(self.target_table(), Some("decoder_ff_logit_out_b"))
     }
 
     /// A block of the encoder, from 1.
@@ -126,9 +126,9 @@ impl FirefoxWeights {
     }
 
     fn attention_parts(&self, prefix: &str, parts: &[&str]) -> Result<Affine, String> {
-        let part = |part: &&str| self.affine(&format!("{prefix}_W{part}"), Some(&format!("{prefix}_b{part}")));
+        let part = |part: &&str| self.as_it_lies(&format!("{prefix}_W{part}"), Some(&format!("{prefix}_b{part}")));
         let layers = parts.iter().map(part).collect::<Result<Vec<_>, _>>()?;
-        Affine::stacked(&layers).map_err(|error| error.to_string())
+        Affine::stacked(&layers).and_then(|layer| layer.by_columns()).map_err(|error| error.to_string())
     }
 
     /// The feed-forward block of `encoder_l1`, `decoder_l2` and so on.
@@ -143,6 +143,11 @@ impl FirefoxWeights {
 
     /// A matrix and its bias.
     pub fn affine(&self, name: &str, bias: Option<&str>) -> Result<Affine, String> {
+        self.as_it_lies(name, bias)?.by_columns().map_err(|error| error.to_string())
+    }
+
+    /// The same row by row, so that some of its outputs are soon taken.
+    fn as_it_lies(&self, name: &str, bias: Option<&str>) -> Result<Affine, String> {
         let bias = bias.map(|bias| self.vector(bias)).transpose()?;
         Ok(Affine::new(self.place(&matrix(self.item(name)?, name.ends_with("Wemb"))?)?, bias))
     }

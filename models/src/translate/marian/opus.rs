@@ -2,7 +2,6 @@
 //! it out.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use tch::Tensor;
@@ -68,13 +67,16 @@ impl OpusModel {
     }
 
     /// Ids of a text and its end. A mark as `>>spa<<` before it is one token.
-    pub fn tokens(&self, text: &str) -> Vec<i64> {
+    ///
+    /// # Errors
+    /// [`EngineError::Poisoned`] where `source.spm` proves to be damaged.
+    pub fn tokens(&self, text: &str) -> Result<Vec<i64>, EngineError> {
         let mark = text.starts_with(">>").then(|| text.find("<<")).flatten().map(|end| end + 2);
         let (mark, text) = text.split_at(mark.unwrap_or(0));
-        let pieces = catch_unwind(AssertUnwindSafe(|| self.pieces.written(text))).unwrap_or_default();
+        let pieces = self.pieces.written(text)?;
         let id = |piece: &str| self.ids.get(piece).copied().unwrap_or(self.unknown);
         let mark = (!mark.is_empty()).then(|| id(mark));
-        mark.into_iter().chain(pieces.iter().map(|piece| id(piece))).chain([self.options.end]).collect()
+        Ok(mark.into_iter().chain(pieces.iter().map(|piece| id(piece))).chain([self.options.end]).collect())
     }
 
     /// The text that tokens make.

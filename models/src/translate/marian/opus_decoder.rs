@@ -1,6 +1,6 @@
 //! The decoder of the standard transformer, one token at a time, with its cache of keys and values.
 
-use tch::{Kind, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use super::encoder::Embedding;
 use super::layers::{Affine, CrossAttention, FeedForward, SelfAttention, attend};
@@ -35,6 +35,11 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Where it lies.
+    pub fn device(&self) -> Device {
+        self.layers.first().map_or(Device::Cpu, |(keys, _)| keys.device())
+    }
+
     /// Only these items, in this order.
     pub fn select(&mut self, items: &Tensor) -> Result<(), TchError> {
         for (keys, values) in &mut self.layers {
@@ -58,8 +63,11 @@ impl TextCache {
     pub fn select(&mut self, rows: &Tensor) -> Result<(), TchError> {
         for (keys, values) in &mut self.layers {
             for cached in [keys, values] {
-                let used = cached.f_narrow(2, 0, self.length)?.f_index_select(0, rows)?;
-                *cached = with_room(&used, cached.size()[2] - self.length)?;
+                let (_, heads, room, width) = cached.size4()?;
+                let kept = Tensor::f_empty([rows.size1()?, heads, room, width], (cached.f_kind()?, cached.device()))?;
+                let used = cached.f_narrow(2, 0, self.length)?;
+                let _ = used.f_index_select_out(&kept.f_narrow(2, 0, self.length)?, 0, rows)?;
+                *cached = kept;
             }
         }
         Ok(())
@@ -100,8 +108,7 @@ impl OpusDecoder {
 
     /// Scores in float32 `[rows, vocabulary]` of the token after these, one a row. Rows are items × beams.
     pub fn step(&self, tokens: &[i64], memory: &Memory, cache: &mut TextCache) -> Result<Tensor, TchError> {
-        let device = memory.layers.first().map_or(tch::Device::Cpu, |(keys, _)| keys.device());
-        let tokens = Tensor::f_from_slice(tokens)?.f_to(device)?;
+        let tokens = Tensor::f_from_slice(tokens)?.f_to(memory.device())?;
         let mut x = self.embedding.step(&tokens, cache.length)?;
         for (i, (layer, heard)) in self.layers.iter().zip(&memory.layers).enumerate() {
             let row = x.f_unsqueeze(1)?;

@@ -114,7 +114,7 @@ impl<'a> OpusWeights<'a> {
             Ok(Affine::new(self.tensor(&weight)?, Some(self.tensor(&bias)?)))
         };
         let layers = parts.iter().map(part).collect::<Result<Vec<_>, String>>()?;
-        Affine::stacked(&layers).map_err(|error| error.to_string())
+        Affine::stacked(&layers).and_then(|layer| layer.by_columns()).map_err(|error| error.to_string())
     }
 
     fn norm(&self, name: &str) -> Result<Norm, String> {

@@ -9,6 +9,8 @@ use std::path::Path;
 use fxtranslate::spm::SpmVocab;
 use prost::Message as _;
 
+use crate::engine::EngineError;
+
 /// What this module itself has to know of a `.spm` file (`sentencepiece_model.proto`).
 #[derive(Clone, PartialEq, prost::Message)]
 struct ModelProto {
@@ -77,10 +79,19 @@ impl Pieces {
         i64::from(self.vocabulary.eos_id())
     }
 
-    /// The text's pieces as they are written. What no piece covers is one piece as far as it goes, as in
-    /// SentencePiece.
-    pub fn written(&self, text: &str) -> Vec<String> {
-        let (normalized, tokens) = self.vocabulary.encode_with_offsets(text);
+    /// The text's pieces as they are written; none of nothing but spaces. What no piece covers is one piece as far as
+    /// it goes, as in SentencePiece.
+    ///
+    /// # Errors
+    /// [`EngineError::Poisoned`] where the file proves to be damaged.
+    pub fn written(&self, text: &str) -> Result<Vec<String>, EngineError> {
+        if text.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        // The crate takes the file's rules on trust until it uses them.
+        let encoded = catch_unwind(AssertUnwindSafe(|| self.vocabulary.encode_with_offsets(text)));
+        let damaged = |_| EngineError::Poisoned("the SentencePiece model is damaged".to_owned());
+        let (normalized, tokens) = encoded.map_err(damaged)?;
         let mut pieces: Vec<(bool, Range<usize>)> = Vec::with_capacity(tokens.len());
         for (id, range) in tokens {
             let is_unknown = Some(id) == self.unknown;
@@ -89,12 +100,59 @@ impl Pieces {
                 _ => pieces.push((is_unknown, range)),
             }
         }
-        pieces.into_iter().map(|(_, range)| normalized[range].to_owned()).collect()
+        Ok(pieces.into_iter().map(|(_, range)| normalized[range].to_owned()).collect())
     }
 
     /// The text that pieces with these ids make.
     pub fn text(&self, ids: &[i64]) -> String {
         let ids: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
         self.vocabulary.decode(&ids)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A model with one rule of normalisation.
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct RuledProto {
+        #[prost(message, repeated, tag = "1")]
+        pieces: Vec<PieceProto>,
+        #[prost(message, optional, tag = "3")]
+        normalizer: Option<NormalizerProto>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct NormalizerProto {
+        #[prost(bytes = "vec", tag = "2")]
+        rules: Vec<u8>,
+    }
+
+    /// Pieces whose rule for `a` names a text at this place among those of all rules, which are `x` alone.
+    fn with_rule(place: u32) -> Pieces {
+        // Darts-clone's double array: the root, `a` below it as a unit that has a leaf, and that leaf.
+        let mut units = vec![0_u32; 98];
+        units[usize::from(b'a')] = u32::from(b'a') | 1 << 8 | 1 << 10;
+        units[usize::from(b'a') ^ 1] = place;
+        let trie: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let length = u32::try_from(trie.len()).expect("it is short").to_le_bytes();
+        let rules = [&length[..], &trie, b"x\0"].concat();
+        let piece = |piece: &str, kind: Option<i32>| PieceProto { piece: piece.to_owned(), kind };
+        let pieces = vec![piece("<unk>", Some(UNKNOWN)), piece("\u{2581}", None), piece("x", None)];
+        let model = RuledProto { pieces, normalizer: Some(NormalizerProto { rules }) };
+        let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+        std::fs::write(file.path(), model.encode_to_vec()).expect("it can be written");
+        Pieces::load(file.path()).expect("nothing is wrong before the rule is used")
+    }
+
+    #[test]
+    fn a_rule_that_leads_nowhere_is_an_error_and_spaces_are_nothing() {
+        assert_eq!(with_rule(0).written("a").expect("it is sound"), ["\u{2581}", "x"]);
+        let damaged = with_rule(1 << 20);
+        assert!(matches!(damaged.written("a"), Err(EngineError::Poisoned(why)) if why.contains("damaged")));
+        for nothing in ["", " ", "\n\t "] {
+            assert_eq!(damaged.written(nothing).expect("no rule is needed"), Vec::<String>::new());
+        }
     }
 }

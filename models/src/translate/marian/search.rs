@@ -89,10 +89,16 @@ pub fn search(
     let options = &SearchOptions { max_length: most, ..options.clone() };
     for length in 1..most {
         let width = items[0].running.len();
-        let last = |beam: &Hypothesis| beam.tokens.last().copied().unwrap_or(options.start);
-        let tokens: Vec<i64> = items.iter().flat_map(|item| item.running.iter().map(last)).collect();
-        let logits = decoder.step(&tokens, &memory, &mut cache)?;
-        let ways = candidates(&logits, &items, length, options)?;
+        let ways = match options.forced_end {
+            // Nothing has to be computed for what is sure.
+            Some(end) if length + 1 == most => items.iter().map(|item| item.ends_with(end)).collect(),
+            _ => {
+                let last = |beam: &Hypothesis| beam.tokens.last().copied().unwrap_or(options.start);
+                let tokens: Vec<i64> = items.iter().flat_map(|item| item.running.iter().map(last)).collect();
+                candidates(&decoder.step(&tokens, &memory, &mut cache)?, &items, options)?
+            }
+        };
+        let rows = items.len() * width;
         let mut origins = Vec::with_capacity(items.len() * options.beams);
         for (place, (item, ways)) in items.iter_mut().zip(ways).enumerate() {
             let own = item.advance(&ways, length, options);
@@ -105,60 +111,66 @@ pub fn search(
         if going.is_empty() {
             break;
         }
-        // Leaving items out costs a copy, so it waits until it halves the work.
-        if going.len() * 2 <= items.len() {
-            memory.select(&Tensor::f_from_slice(&going)?.f_to(logits.device())?)?;
+        if super::pays_to_leave_out(items.len() - going.len(), items.len()) {
+            memory.select(&Tensor::f_from_slice(&going)?.f_to(memory.device())?)?;
             let beams = options.beams;
-            let rows = going.iter().flat_map(|&item| item as usize * beams..(item as usize + 1) * beams);
-            origins = rows.map(|row| origins[row]).collect();
+            let kept = going.iter().flat_map(|&item| item as usize * beams..(item as usize + 1) * beams);
+            origins = kept.map(|row| origins[row]).collect();
             items.retain(|item| !item.is_done);
         }
-        if origins.len() != tokens.len() || (0i64..).zip(&origins).any(|(row, &origin)| row != origin) {
-            cache.select(&Tensor::f_from_slice(&origins)?.f_to(logits.device())?)?;
+        if origins.len() != rows || (0i64..).zip(&origins).any(|(row, &origin)| row != origin) {
+            cache.select(&Tensor::f_from_slice(&origins)?.f_to(memory.device())?)?;
         }
     }
     Ok(answers)
 }
 
 /// The likeliest ways to go on for each item, best first: twice as many as beams, because each beam may end.
-fn candidates(
-    logits: &Tensor,
-    items: &[Item],
-    length: usize,
-    options: &SearchOptions,
-) -> Result<Vec<Vec<Candidate>>, TchError> {
-    let vocabulary = logits.size()[1];
-    let greedy = options.beams == 1;
-    let mut scores = if greedy { logits.shallow_clone() } else { logits.f_log_softmax(1, Kind::Float)? };
-    for &token in &options.forbidden {
-        let _ = scores.f_narrow(1, token, 1)?.f_fill_(f64::NEG_INFINITY)?;
+fn candidates(logits: &Tensor, items: &[Item], options: &SearchOptions) -> Result<Vec<Vec<Candidate>>, TchError> {
+    if options.beams == 1 {
+        forbid(logits, options)?;
+        // Less than half as long on a CPU as `argmax`.
+        let tokens = Vec::<i64>::try_from(logits.f_max_dim(1, false)?.1)?;
+        return Ok(tokens.into_iter().map(|token| vec![Candidate { beam: 0, token, score: 0.0 }]).collect());
     }
-    if let (Some(end), true) = (options.forced_end, length + 1 == options.max_length) {
-        scores = scores.f_full_like(f64::NEG_INFINITY)?;
-        let _ = scores.f_narrow(1, end, 1)?.f_fill_(0.0)?;
-    }
+    let mut scores = logits.f_log_softmax(1, Kind::Float)?;
+    forbid(&scores, options)?;
     if options.renormalizes {
         scores = scores.f_log_softmax(1, Kind::Float)?;
     }
-    let so_far: Vec<f32> = items.iter().flat_map(|item| item.running.iter().map(|beam| beam.score)).collect();
-    if !greedy {
-        scores = scores.f_add(&Tensor::f_from_slice(&so_far)?.f_to(logits.device())?.f_unsqueeze(1)?)?;
-    }
-    let count = if greedy { 1 } else { 2 * options.beams as i64 };
-    let by_item = scores.f_view([items.len() as i64, -1])?;
-    let count = count.min(by_item.size()[1]);
-    let (best, places) = by_item.f_topk(count, 1, true, true)?;
-    let (best, places) = (Vec::<f32>::try_from(best.f_flatten(0, 1)?)?, Vec::<i64>::try_from(places.f_flatten(0, 1)?)?);
-    let candidate = |(&score, &place): (&f32, &i64)| Candidate {
-        beam: (place / vocabulary) as usize,
-        token: place % vocabulary,
-        score,
+    // No more of an item's best can be of one beam.
+    let count = (2 * options.beams).min(scores.size()[1] as usize);
+    let (best, tokens) = scores.f_topk(count as i64, 1, true, true)?;
+    let (best, tokens) = (Vec::<f32>::try_from(best.f_flatten(0, 1)?)?, Vec::<i64>::try_from(tokens.f_flatten(0, 1)?)?);
+    let mut found = best.into_iter().zip(tokens);
+    let of_item = |item: &Item| {
+        let mut ways: Vec<Candidate> = Vec::with_capacity(item.running.len() * count);
+        for (beam, running) in item.running.iter().enumerate() {
+            let own = found.by_ref().take(count);
+            ways.extend(own.map(|(score, token)| Candidate { beam, token, score: running.score + score }));
+        }
+        ways.sort_by(|a, b| b.score.total_cmp(&a.score));
+        ways.truncate(count);
+        ways
     };
-    let all: Vec<Candidate> = best.iter().zip(&places).map(candidate).collect();
-    Ok(all.chunks(count as usize).map(<[Candidate]>::to_vec).collect())
+    Ok(items.iter().map(of_item).collect())
+}
+
+/// Takes the tokens that no translation has out of scores `[rows, vocabulary]`.
+fn forbid(scores: &Tensor, options: &SearchOptions) -> Result<(), TchError> {
+    for &token in &options.forbidden {
+        let _ = scores.f_narrow(1, token, 1)?.f_fill_(f64::NEG_INFINITY)?;
+    }
+    Ok(())
 }
 
 impl Item {
+    /// The ways to go on where all that is left is to end.
+    fn ends_with(&self, end: i64) -> Vec<Candidate> {
+        let beams = self.running.iter().enumerate();
+        beams.map(|(beam, running)| Candidate { beam, token: end, score: running.score }).collect()
+    }
+
     /// Takes the best ways to go on, when `length` tokens are there, the start included. The answer is which beam
     /// each of the next ones continues.
     fn advance(&mut self, ways: &[Candidate], length: usize, options: &SearchOptions) -> Vec<usize> {

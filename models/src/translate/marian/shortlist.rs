@@ -70,7 +70,8 @@ impl Choice {
         if let Some(forbidden) = &self.forbidden {
             scores = scores.f_add_(forbidden)?;
         }
-        let places = Vec::<i64>::try_from(scores.f_argmax(1, false)?)?;
+        // Less than half as long on a CPU as `argmax`.
+        let places = Vec::<i64>::try_from(scores.f_max_dim(1, false)?.1)?;
         Ok(match &self.tokens {
             Some(tokens) => places.into_iter().map(|place| tokens[place as usize]).collect(),
             None => places,

@@ -136,8 +136,7 @@ impl Student {
             if going.is_empty() {
                 break;
             }
-            // Leaving rows out costs a copy, so it waits until it halves the work.
-            if going.len() * 2 <= rows.items.len() {
+            if super::pays_to_leave_out(rows.items.len() - going.len(), rows.items.len()) {
                 rows.keep(&going, torch)?;
             }
         }

@@ -91,9 +91,9 @@ impl OpusTranslator {
             return texts.iter().map(|_| Err(EngineError::Unsupported(why.clone()))).collect();
         };
         let splits: Vec<Vec<String>> = texts.iter().map(|text| sentences::split(&pair.source, text)).collect();
-        let sources: Vec<Vec<i64>> =
+        let sources: Vec<Result<Vec<i64>, EngineError>> =
             splits.iter().flatten().map(|sentence| self.model.tokens(&format!("{mark}{sentence}"))).collect();
-        let translated = self.translate_sentences(&sources, percent);
+        let translated = self.translate_sentences(sources, percent);
         let lengths: Vec<usize> = splits.iter().map(Vec::len).collect();
         let engine = format!("marian {}", self.name);
         let texts = join_sentences(&lengths, translated, sentences::separator(&pair.target));
@@ -101,25 +101,34 @@ impl OpusTranslator {
     }
 
     /// Sentences of about one length together, so that little is padding; each to so many percent of its usual length
-    /// where one of the n best is as short and nearly as likely.
-    fn translate_sentences(&self, sources: &[Vec<i64>], percent: Option<u32>) -> Vec<Result<String, EngineError>> {
+    /// where one of the n best is as short and nearly as likely. What came in as an error goes out as it was.
+    fn translate_sentences(
+        &self,
+        sources: Vec<Result<Vec<i64>, EngineError>>,
+        percent: Option<u32>,
+    ) -> Vec<Result<String, EngineError>> {
         let mut options = self.model.options.clone();
         if percent.is_some() {
             options.beams = options.beams.max(SHORTER_BEAMS);
         }
-        let mut order: Vec<usize> = (0..sources.len()).collect();
-        order.sort_by_key(|&index| sources[index].len());
-        let mut answers = vec![Ok(String::new()); sources.len()];
         let most = self.model.max_tokens();
-        let (short, long): (Vec<usize>, Vec<usize>) =
-            order.into_iter().partition(|&index| sources[index].len() <= most);
-        for index in long {
-            let length = sources[index].len();
-            answers[index] =
-                Err(EngineError::InvalidInput(format!("a sentence of {length} tokens; {most} is the most")));
+        let (mut answers, mut short) = (Vec::with_capacity(sources.len()), Vec::with_capacity(sources.len()));
+        for (index, source) in sources.into_iter().enumerate() {
+            answers.push(match source {
+                Ok(tokens) if tokens.len() > most => {
+                    let length = tokens.len();
+                    Err(EngineError::InvalidInput(format!("a sentence of {length} tokens; {most} is the most")))
+                }
+                Ok(tokens) => {
+                    short.push((index, tokens));
+                    Ok(String::new())
+                }
+                Err(error) => Err(error),
+            });
         }
+        short.sort_by_key(|(_, tokens)| tokens.len());
         for group in short.chunks(SENTENCES_PER_BATCH) {
-            let batch: Vec<Vec<i64>> = group.iter().map(|&index| sources[index].clone()).collect();
+            let (group, batch): (Vec<usize>, Vec<Vec<i64>>) = group.iter().cloned().unzip();
             match self.model.generate(&batch, &options) {
                 Ok(lists) => {
                     for (&index, list) in group.iter().zip(lists) {
