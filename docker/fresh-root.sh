@@ -78,7 +78,7 @@ await() {
   until curl -fs --max-time 5 "$1"; do
     kill -0 "$2" 2>/dev/null || { echo "ended before $1 answered" >&2; return 1; }
     [ "$SECONDS" -lt "$deadline" ] || { echo "$1: no answer within $3 s" >&2; return 1; }
-    sleep 0.2
+    sleep 1
   done
   echo
 }
