@@ -7,38 +7,17 @@
 #                                 that the CUDA libraries are whole is what docker/install.sh makes sure of
 #
 #   docker/prove-root.sh fetch    what its target `fetch` makes: the user fetches the synthesiser, by pip and by npm;
-#                                 nothing is served. CERTIFICATES names a file of them, where a proxy has its own
+#                                 nothing is served
 #
-# Wants: root, debootstrap, `make models` done before. MIRROR names a Debian mirror (deb.debian.org).
+# Wants: root, debootstrap, `make models` done before. The variables of docker/fresh-root.sh say how registries are reached.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-root=$(mktemp -d) port=18790
-chmod 755 "$root" # others than root live in it
+. docker/fresh-root.sh
+port=18790
 store=$(cd "${MODELS_DIR:-models/store}" && pwd -P)
-cleanup() {
-  [ -z "${service:-}" ] || kill "$service" 2>/dev/null || true
-  wait 2>/dev/null || true
-  for mount in models proc; do mountpoint -q "$root/$mount" && umount "$root/$mount"; done
-  # What is still mounted is not ours to remove.
-  if mountpoint -q "$root/models" || mountpoint -q "$root/proc"; then
-    echo "$root is still in use, and left" >&2
-  else
-    rm -rf --one-file-system "$root"
-  fi
-}
-trap cleanup EXIT
-say() { echo "== $*"; }
-inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp "$@"; }
 
-say "a fresh Debian bookworm"
-debootstrap --variant=minbase bookworm "$root" "${MIRROR:-https://deb.debian.org/debian}" >/dev/null
-cp /etc/resolv.conf "$root/etc/resolv.conf"
-# A mirror that is reached by a proxy or by rules of its own is reached so from inside too.
-[ -z "${APT_CONFIGURATION:-}" ] || cp "$APT_CONFIGURATION" "$root/etc/apt/apt.conf.d/"
-mount -t proc proc "$root/proc"
-mkdir "$root/models"
-mount --bind "$store" "$root/models"
-mount -o remount,bind,ro "$root/models"
+make_root
+lend "$store" models
 
 say "what the image installs"
 install -D docker/system-packages.sh "$root/tmp/system-packages.sh"
@@ -53,11 +32,6 @@ if [ "${1:-}" = fetch ]; then
   say "sts models fetch"
   inside /tmp/system-packages.sh fetch
   install -d -o 10001 -g 10001 "$root/tmp/fetched"
-  trust=()
-  if [ -n "${CERTIFICATES:-}" ]; then
-    install -m 644 "$CERTIFICATES" "$root/tmp/certificates.pem"
-    trust=(PIP_CERT=/tmp/certificates.pem NODE_EXTRA_CA_CERTS=/tmp/certificates.pem)
-  fi
   inside "${as_user[@]}" env "${trust[@]}" MODELS_DIR=/tmp/fetched /opt/sts/bin/sts models fetch kokoro-82m
   inside "${as_user[@]}" env MODELS_DIR=/tmp/fetched /opt/sts/bin/sts models list
   exit
@@ -69,13 +43,7 @@ say "sts serve, as a user who is not root"
 exec 3>"$root/tmp/log"
 chroot "$root" /usr/bin/env -i PATH=/usr/bin:/bin MODELS_DIR=/models PORT=$port OPS_PORT=0 "${as_user[@]}" /opt/sts/bin/sts serve 2>&3 &
 service=$! # each of these becomes the next: it is sts itself
-for _ in $(seq 1200); do
-  curl -fs "http://127.0.0.1:$port/health/ready" && break
-  kill -0 "$service" 2>/dev/null || { cat "$root/tmp/log"; exit 1; }
-  sleep 0.1
-done
-echo
-curl -fs -o /dev/null "http://127.0.0.1:$port/health/ready" || { echo "not ready in time" >&2; cat "$root/tmp/log"; exit 1; }
+await "http://127.0.0.1:$port/health/ready" "$service" 120 || { cat "$root/tmp/log"; exit 1; }
 
 say "a film is dubbed there"
 install -m 644 tests/audio/lj001.wav "$root/tmp/talk.wav"
@@ -87,4 +55,3 @@ say "SIGTERM"
 kill -TERM "$service"
 wait "$service"
 echo "exit status 0"
-service=

@@ -16,8 +16,18 @@ const LANGUAGES: [&str; 2] = ["sh", "text"];
 #[derive(Debug, PartialEq, Eq)]
 enum Mark {
     Run(String),
-    NotRun,
+    NotRun(String),
     Prints(String),
+}
+
+impl std::fmt::Display for Mark {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Run(name) => write!(formatter, "run: {name}"),
+            Self::NotRun(why) => write!(formatter, "not run: {why}"),
+            Self::Prints(name) => write!(formatter, "prints: {name}"),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -46,7 +56,7 @@ fn blocks(page: &str) -> Result<Vec<Block>, String> {
         let mark = match said.and_then(|said| said.split_once(": ")) {
             Some(("run", name)) if language == "sh" => Mark::Run(name.to_owned()),
             Some(("prints", name)) if language == "text" => Mark::Prints(name.to_owned()),
-            Some(("not run", why)) if why.split_whitespace().count() > 2 => Mark::NotRun,
+            Some(("not run", why)) if why.split_whitespace().count() > 2 => Mark::NotRun(why.to_owned()),
             _ => return Err(format!("{place}: the block is not marked, but for '{comment}'")),
         };
         let text: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
@@ -137,11 +147,11 @@ fn every_block_of_the_quickstart_is_marked_and_those_to_be_run_print_what_it_say
                 assert_eq!(&run, name, "what is printed stands below what prints it");
                 assert_eq!(missing(&block.text, &printed), [""; 0], "'{name}' printed\n{printed}");
             }
-            Mark::NotRun => last = None,
+            Mark::NotRun(_) => last = None,
         }
     }
     assert!(names.len() >= 10, "{names:?}");
-    assert!(blocks.iter().filter(|block| block.mark == Mark::NotRun).count() < names.len());
+    assert!(blocks.iter().filter(|block| matches!(block.mark, Mark::NotRun(_))).count() < names.len());
 }
 
 #[test]
@@ -165,4 +175,31 @@ fn lines_are_looked_for_in_order_and_whole() {
     assert_eq!(missing("a\nc…e", "a\nb\ncde\n"), [""; 0]);
     assert_eq!(missing("c\na", "a\nc\n"), ["a"]);
     assert_eq!(missing("a", "ab\n"), ["a"]);
+}
+
+/// What docker/prove-quickstart.sh says of itself; nothing where it ends with another status than 0.
+fn script(arguments: &[&str]) -> Option<String> {
+    let script = root().join("docker/prove-quickstart.sh");
+    let output = Command::new(script).args(arguments).output().expect("it starts");
+    output.status.success().then(|| String::from_utf8(output.stdout).expect("UTF-8"))
+}
+
+#[test]
+fn the_proof_in_a_fresh_system_runs_all_that_is_run_here_and_reads_the_page_alike() {
+    let page = std::fs::read_to_string(root().join("docs/quickstart.md")).expect("it is there");
+    let blocks = blocks(&page).expect("every block is marked");
+    let listed = script(&["list"]).expect("it lists them");
+    for begun in listed.lines() {
+        let meant: Vec<_> = blocks.iter().filter(|block| block.mark.to_string().starts_with(begun)).collect();
+        assert_eq!(meant.len(), 1, "{begun}");
+    }
+    for block in &blocks {
+        let mark = block.mark.to_string();
+        assert_eq!(script(&["block", &mark]), Some(block.text.clone() + "\n"), "{mark}");
+        if let Mark::Run(_) = block.mark {
+            assert!(listed.lines().any(|listed| listed == mark), "{mark}");
+        }
+    }
+    assert_eq!(script(&["block", "run: what is not there"]), None);
+    assert_eq!(script(&["block", "run: "]), None, "more than one is meant");
 }

@@ -1,6 +1,7 @@
 //! The Dockerfiles.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use super::program::{self, unknown};
 use super::support::{Service, get, root};
@@ -95,4 +96,16 @@ fn no_secret_gets_into_an_image() {
     }
     let kept = std::fs::read_to_string(root().join(".gitignore")).expect("it is there");
     assert!(kept.lines().any(|line| line == "/docker/.env"));
+}
+
+#[test]
+fn the_scripts_are_bash() {
+    let scripts =
+        std::fs::read_dir(root().join("docker")).expect("it is there").map(|entry| entry.expect("read").path());
+    let scripts: Vec<_> = scripts.filter(|path| path.extension().is_some_and(|ending| ending == "sh")).collect();
+    assert!(scripts.len() > 4, "{scripts:?}");
+    for script in scripts {
+        let read = Command::new("bash").arg("-n").arg(&script).output().expect("bash starts");
+        assert!(read.status.success(), "{}: {}", script.display(), String::from_utf8_lossy(&read.stderr));
+    }
 }
