@@ -95,8 +95,7 @@ impl Outlet {
         }
         let Some(target) = &mut self.target else {
             self.pictures.begin_at(from);
-            self.dropped += frames;
-            self.metrics.frames.with_label_values(&["dropped"]).inc_by(frames);
+            self.count_dropped(frames);
             return Ok(());
         };
         if target.output.has_pictures() {
@@ -117,6 +116,11 @@ impl Outlet {
             self.lose(&error, now)?;
         }
         Ok(())
+    }
+
+    fn count_dropped(&mut self, frames: u64) {
+        self.dropped += frames;
+        self.metrics.frames.with_label_values(&["dropped"]).inc_by(frames);
     }
 
     fn begin(&mut self, position: u64, now: Instant) -> anyhow::Result<()> {
@@ -145,8 +149,10 @@ impl Outlet {
     /// # Errors
     /// It is a file: one that cannot be written to will not be there the next time either.
     pub(super) fn lose(&mut self, error: &anyhow::Error, now: Instant) -> anyhow::Result<()> {
-        let lasted = self.target.take().map_or(Duration::ZERO, |target| now.duration_since(target.began_at));
-        self.attempts.failed(lasted, now);
+        let target = self.target.take();
+        let untaken = target.as_ref().map_or(0, |target| target.output.queued());
+        self.count_dropped((untaken / self.settings.spec.bytes_per_frame()) as u64);
+        self.attempts.failed(target.map_or(Duration::ZERO, |target| now.duration_since(target.began_at)), now);
         self.metrics.lose(Part::Output);
         let target = &self.settings.target;
         if !target.is_live() {

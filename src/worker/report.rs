@@ -13,7 +13,7 @@ pub struct Report {
     pub original_ms: f64,
     /// Of that, silence where the input had nothing, ms.
     pub gap_ms: f64,
-    /// What no output was there for, ms.
+    /// What no output was there for, or none took before it was lost, ms.
     pub dropped_ms: f64,
     /// Pictures that no output was there for, or that nothing before could be decoded with.
     pub pictures_dropped: u64,

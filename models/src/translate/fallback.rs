@@ -195,18 +195,21 @@ impl FallbackTranslator {
         Self { links, preferences, network_limit }
     }
 
-    /// Who made a translation: those in the process have no name of their own in it.
-    fn maker(&self, engine: &str) -> Option<usize> {
-        let by_name = self.links.iter().position(|link| link.name == engine);
-        by_name.or_else(|| self.links.iter().position(|link| link.is_local))
+    /// Who of these made a translation: those in the process have no name of their own in it, and the first of them was
+    /// asked first.
+    fn maker(&self, engine: &str, candidates: &[usize]) -> Option<usize> {
+        let mut candidates = candidates.iter().copied();
+        match self.links.iter().position(|link| link.name == engine) {
+            Some(by_name) => candidates.find(|link| *link == by_name),
+            None => candidates.find(|link| self.links[*link].is_local),
+        }
     }
 
     /// Who is asked, in order. What is to be shorter is asked of whoever made it long: another's words may be worse.
     fn candidates_for(&self, request: &TranslateRequest) -> Vec<usize> {
         let all = self.candidates(&request.source_language, &request.target_language);
         let Some(shorter) = &request.shorter else { return all };
-        let maker = self.maker(&shorter.by);
-        all.into_iter().filter(|link| Some(*link) == maker).collect()
+        self.maker(&shorter.by, &all).into_iter().collect()
     }
 
     fn candidates(&self, source: &str, target: &str) -> Vec<usize> {
@@ -279,7 +282,7 @@ impl Translator for FallbackTranslator {
     }
 
     fn can_shorten(&self, source: &str, target: &str, engine: &str) -> bool {
-        let maker = self.maker(engine).filter(|maker| self.candidates(source, target).contains(maker));
+        let maker = self.maker(engine, &self.candidates(source, target));
         maker.is_some_and(|maker| self.links[maker].translator.can_shorten(source, target, engine))
     }
 
