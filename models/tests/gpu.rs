@@ -4,6 +4,7 @@
 mod support;
 
 use sts_models::kokoro::{KokoroOptions, KokoroSynthesizer};
+use sts_models::translate::marian::{Student, own_format};
 use sts_models::whisper::{WhisperOptions, WhisperRecognizer};
 use sts_models::{
     Device, DeviceChoice, EngineError, RecognizeRequest, Recognizer, SpeechSlot, SynthesizeRequest, Synthesizer,
@@ -30,6 +31,21 @@ fn whisper_hears_the_same_words_in_a_batch() {
         let text = answer.expect("recognised").text.to_lowercase();
         assert!(text.contains("ask not what your country can do for you"), "{text}");
     }
+}
+
+#[test]
+#[ignore = "needs a GPU"]
+fn marian_translates_as_on_a_cpu() {
+    let text = include_str!("../../tests/mt/tatoeba.en");
+    let sentences: Vec<&str> = text.lines().take(200).collect();
+    let translate = |device| {
+        let student = Student::load(&store("firefox-enpt"), own_format(device)).expect("loads");
+        student.translate(&sentences).expect("translated")
+    };
+    let (there, here) = (translate(gpu()), translate(Device::CPU_F32));
+    let same = there.iter().zip(&here).filter(|(there, here)| there == here).count();
+    println!("{same} of 200 sentences are what they are on a CPU in float32");
+    assert!(same >= 140, "{same} of 200 sentences are the same");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use fxtranslate::model::{Model, ModelItem};
 use fxtranslate::trace::DType;
 use sts_models::translate::marian::Student;
 use sts_models::{Device, EngineError};
+use tch::Kind;
 
 mod support;
 
@@ -131,6 +132,18 @@ fn a_sentence_is_alone_what_it_is_among_others() {
     let together = translate(&student, sentences, 40);
     let same = agreeing(&translate(&student, sentences, 1), &together);
     assert!(same >= 199, "{same} of 200 sentences are alone what they are among 40");
+}
+
+/// As on a GPU, and on this machine's processor, however slowly.
+#[test]
+fn in_bfloat16_most_sentences_are_the_same() {
+    let folder = support::store("firefox-enpt");
+    let sentences = &sentences()[..200];
+    let rounded = Device { kind: Kind::BFloat16, ..Device::CPU_F32 };
+    let rounded = translate(&Student::load(&folder, rounded).expect("the model is in the store"), sentences, 40);
+    let same = agreeing(&rounded, &translate(&student(&folder), sentences, 40));
+    println!("{same} of 200 sentences are in bfloat16 what they are in float32");
+    assert!((140..200).contains(&same), "{same} of 200 sentences: 140 at least, and not the same arithmetic");
 }
 
 #[test]

@@ -33,12 +33,13 @@ pub struct OpusModel {
 
 impl OpusModel {
     /// Loads `config.json`, `generation_config.json`, `vocab.json`, `source.spm` and the weights, in
-    /// `model.safetensors` or `pytorch_model.bin`. On a CPU the format is float32, whatever the device says.
+    /// `model.safetensors` or `pytorch_model.bin`. Matrices have the device's format; [`own_format`](super::own_format)
+    /// says which one pays.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] that names the folder, and the file that is missing or not what it should be.
     pub fn load(folder: &Path, device: Device) -> Result<Self, EngineError> {
-        let loaded = Self::read(folder, super::own_format(device));
+        let loaded = Self::read(folder, device);
         loaded.map_err(|why| EngineError::Unavailable(format!("model {}: {why}", folder.display())))
     }
 

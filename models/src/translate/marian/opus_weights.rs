@@ -128,7 +128,7 @@ impl<'a> OpusWeights<'a> {
 
     fn place(&self, tensor: &Tensor) -> Result<Tensor, String> {
         let Device { torch, kind } = self.device;
-        let moved = tensor.f_to_kind(if torch == tch::Device::Cpu { Kind::Float } else { kind });
+        let moved = tensor.f_to_kind(kind);
         moved.and_then(|tensor| tensor.f_to(torch)?.f_contiguous()).map_err(|error| error.to_string())
     }
 }

@@ -32,12 +32,11 @@ pub struct Student {
 
 impl Student {
     /// Loads `model.bin`, `vocab.spm` (or `vocab.src.spm` and `vocab.trg.spm`) and, where there is one, the lexical
-    /// shortlist `lex.bin`. On a CPU the format is float32, whatever the device says.
+    /// shortlist `lex.bin`. Matrices have the device's format; [`own_format`](super::own_format) says which one pays.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] that names the folder when a file is missing or is not what it should be.
     pub fn load(folder: &Path, device: Device) -> Result<Self, EngineError> {
-        let device = super::own_format(device);
         // fxtranslate takes its files on trust and panics on some that are damaged.
         let loaded = catch_unwind(AssertUnwindSafe(|| Self::read(folder, device)));
         let loaded = loaded.unwrap_or_else(|_| Err("a file is damaged".to_owned()));

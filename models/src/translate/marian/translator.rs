@@ -65,7 +65,8 @@ impl OpusTranslator {
         let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
         let languages = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
         let name = folder.file_name().map_or_else(|| "marian".into(), |name| name.to_string_lossy()).into_owned();
-        Ok(Self { model: OpusModel::load(folder, device)?, languages, name, device: super::own_format(device) })
+        let device = super::own_format(device);
+        Ok(Self { model: OpusModel::load(folder, device)?, languages, name, device })
     }
 
     /// What a text of this pair must begin with; `None` where the model does not have the pair.
