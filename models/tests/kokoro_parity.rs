@@ -41,7 +41,7 @@ fn assert_close(name: &str, ours: &Tensor, theirs: &Tensor) {
     assert!(largest < TOLERANCE, "{name}: largest error {largest:.2e}");
 }
 
-/// The whole way, where samples cannot be compared one by one: the phase of the excitation is a sum over the
+/// Audio, whose samples cannot be compared one by one: the phase of the excitation is a sum over the
 /// utterance that reaches 10⁵ radians in float32, so that the last bit of the pitch moves it by a hundredth of a
 /// radian. What is heard does not move: the magnitudes of the spectrum.
 fn assert_sounds_alike(ours: &Tensor, theirs: &Tensor) {
@@ -82,7 +82,8 @@ fn check(sentence: &str) {
 
     let curves = (theirs("f0").shallow_clone(), theirs("n").shallow_clone());
     let along = network.speak_along(&utterance, &frames, &curves, &Noise::Silent).expect("a forward pass");
-    assert_close("audio from the reference's curves", &Tensor::from_slice(&along), theirs("audio"));
+    // On some processors the sum of phases is added in another order than on the reference's, and waveforms part by 10⁻².
+    assert_sounds_alike(&Tensor::from_slice(&along), theirs("audio"));
 
     let spoken = network.speak(&[(&utterance, &frames)], &Noise::Silent).expect("a forward pass");
     assert_eq!(spoken.len(), 1);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::encoder::{Embedding, Encoder, EncoderLayer, sinusoids};
 use super::layers::{Affine, CrossAttention, FeedForward, Norm, SelfAttention};
