@@ -44,7 +44,7 @@ fn assert_close(name: &str, ours: &Tensor, theirs: &Tensor) {
 /// Audio, whose samples cannot be compared one by one: the phase of the excitation is a sum over the
 /// utterance that reaches 10⁵ radians in float32, so that the last bit of the pitch moves it by a hundredth of a
 /// radian. What is heard does not move: the magnitudes of the spectrum.
-fn assert_sounds_alike(ours: &Tensor, theirs: &Tensor) {
+fn assert_sounds_alike(ours: &Tensor, theirs: &Tensor, tolerance: f64) {
     let magnitudes = |samples: &Tensor| {
         let window = Tensor::hann_window(1024, (Kind::Float, tch::Device::Cpu));
         samples.stft_center(1024, 256, 1024, Some(window), false, "reflect", false, true, true, false).abs()
@@ -53,7 +53,7 @@ fn assert_sounds_alike(ours: &Tensor, theirs: &Tensor) {
     let (ours, theirs) = (magnitudes(ours), magnitudes(theirs));
     let relative = f64::try_from((&ours - &theirs).norm() / theirs.norm()).expect("a scalar");
     println!("magnitudes of the audio: relative {relative:.2e}");
-    assert!(relative < MAGNITUDE_TOLERANCE, "magnitudes: relative error {relative:.2e}");
+    assert!(relative < tolerance, "magnitudes: relative error {relative:.2e}");
 }
 
 fn prepared(network: &Network, golden: &HashMap<String, Tensor>, sentence: &str) -> (Utterance, Vec<usize>) {
@@ -82,12 +82,13 @@ fn check(sentence: &str) {
 
     let curves = (theirs("f0").shallow_clone(), theirs("n").shallow_clone());
     let along = network.speak_along(&utterance, &frames, &curves, &Noise::Silent).expect("a forward pass");
-    // On some processors the sum of phases is added in another order than on the reference's, and waveforms part by 10⁻².
-    assert_sounds_alike(&Tensor::from_slice(&along), theirs("audio"));
+    // On an AMD processor even the waveform was the reference's to 6·10⁻⁶; on an Intel one it parts by 2·10⁻², and why is
+    // not known for sure.
+    assert_sounds_alike(&Tensor::from_slice(&along), theirs("audio"), MAGNITUDE_TOLERANCE / 2.5);
 
     let spoken = network.speak(&[(&utterance, &frames)], &Noise::Silent).expect("a forward pass");
     assert_eq!(spoken.len(), 1);
-    assert_sounds_alike(&Tensor::from_slice(&spoken[0]), theirs("audio"));
+    assert_sounds_alike(&Tensor::from_slice(&spoken[0]), theirs("audio"), MAGNITUDE_TOLERANCE);
 }
 
 #[test]
