@@ -42,6 +42,9 @@ impl Device {
     /// The CPU in float32: the reference that parity tests use.
     pub const CPU_F32: Self = Self { torch: tch::Device::Cpu, kind: tch::Kind::Float };
 
+    /// The CPU in int8, for the models that are made for it.
+    pub const CPU_INT8: Self = Self { torch: tch::Device::Cpu, kind: tch::Kind::QInt8 };
+
     /// Resolves the operator's choice on this machine.
     ///
     /// On a CPU the format is bfloat16 when the processor has AVX-512 BF16 instructions, else float32.
@@ -84,6 +87,7 @@ impl Device {
         match self.kind {
             tch::Kind::BFloat16 => "bf16",
             tch::Kind::Half => "f16",
+            tch::Kind::QInt8 => "int8",
             _ => "f32",
         }
         .to_owned()

@@ -288,6 +288,30 @@ fn names_among_the_hints_become_a_glossary_once() {
     assert_eq!((double.glossaries().len(), double.deleted()), (0, 1));
 }
 
+/// What a process that was killed left in the account goes when the next one starts, and nothing else does.
+#[test]
+fn glossaries_that_were_left_over_are_deleted() {
+    let double = DeepLDouble::start();
+    text(proper(&double).translate(&[with_hints("x", &["Acme"])]).remove(0));
+    let made = double.http.requests().into_iter().find(|request| request.path == "/v3/glossaries");
+    let name = made.expect("one is made").json()["name"].as_str().expect("it has a name").to_owned();
+    double.has_glossary("old", &name, "2025-12-31T23:59:59.999Z");
+    double.has_glossary("of-somebody", "EN-PT", "2025-12-31T23:59:59.999Z");
+
+    let told_not_to = translator(&double, |options| options.glossaries_from_hints = false);
+    told_not_to.0.delete_leftovers();
+    assert_eq!(double.glossary_ids(), ["glossary-0", "old", "of-somebody"]);
+    proper(&double).0.delete_leftovers();
+    let limit = Instant::now() + Duration::from_secs(10);
+    while double.deleted() == 0 && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(double.glossary_ids(), ["glossary-0", "of-somebody"]);
+    let requests = double.http.requests();
+    let asked = requests.iter().filter(|request| request.method == "GET" && request.path == "/v3/glossaries").count();
+    assert_eq!(asked, 1, "who makes no glossaries does not look for any");
+}
+
 #[test]
 fn without_a_glossary_texts_are_translated_all_the_same() {
     let double = DeepLDouble::start();

@@ -4,7 +4,7 @@
 mod support;
 
 use sts_models::kokoro::{KokoroOptions, KokoroSynthesizer};
-use sts_models::translate::marian::{Student, own_format};
+use sts_models::translate::marian::{Precision, Student};
 use sts_models::whisper::{WhisperOptions, WhisperRecognizer};
 use sts_models::{
     Device, DeviceChoice, EngineError, RecognizeRequest, Recognizer, SpeechSlot, SynthesizeRequest, Synthesizer,
@@ -39,7 +39,8 @@ fn marian_translates_as_on_a_cpu() {
     let text = include_str!("../../tests/mt/tatoeba.en");
     let sentences: Vec<&str> = text.lines().take(200).collect();
     let translate = |device| {
-        let student = Student::load(&store("firefox-enpt"), own_format(device)).expect("loads");
+        let student = Student::load(&store("firefox-enpt"), Precision::Auto.on(device).expect("each device has one"))
+            .expect("loads");
         student.translate(&sentences).expect("translated")
     };
     let (there, here) = (translate(gpu()), translate(Device::CPU_F32));

@@ -105,11 +105,12 @@ fn translations_in_float32_are_fxtranslates() {
     assert!(same >= 490, "{same} of 500 sentences are fxtranslate's in float32; 490 are asked for");
 }
 
-/// With inputs in int8 and multiplied by AVX2, where sums of two products saturate, `fxtranslate` agrees with itself
-/// without AVX2 on 437 of these sentences.
+/// With inputs in int8 too. The arithmetic is `fxtranslate`'s where it multiplies; the last digits of what stands
+/// between, which decide how an input is rounded that lies on the edge of a step, are not. Beside float32 more differ,
+/// as many as between `fxtranslate` with AVX2, where sums of two products saturate, and without, which agree on 437.
 #[test]
-fn translations_are_mostly_fxtranslates_in_int8() {
-    for (pair, least) in [("firefox-enpt", 425), ("firefox-pten", 400)] {
+fn translations_in_int8_are_fxtranslates() {
+    for (pair, least_in_float32) in [("firefox-enpt", 425), ("firefox-pten", 400)] {
         let folder = support::store(pair);
         let sources = match pair {
             "firefox-enpt" => sentences(),
@@ -119,9 +120,12 @@ fn translations_are_mostly_fxtranslates_in_int8() {
             let reference = fxtranslate(&folder, None);
             sources.iter().map(|sentence| reference.translate(sentence)).collect()
         };
-        let same = agreeing(&translate(&student(&folder), &sources, 16), &expected);
-        println!("{pair}: {same} of 500 sentences as fxtranslate in int8");
-        assert!(same >= least, "{pair}: {same} of 500 sentences are fxtranslate's; {least} are asked for");
+        let int8 = Student::load(&folder, Device::CPU_INT8).expect("the model is in the store");
+        let [int8, float32] = [int8, student(&folder)].map(|student| translate(&student, &sources, 16));
+        let [int8, float32] = [int8, float32].map(|found| agreeing(&found, &expected));
+        println!("{pair}: {int8} of 500 sentences in int8, and {float32} in float32, as fxtranslate in int8");
+        assert!(int8 >= 490, "{pair}: {int8} of 500 sentences are fxtranslate's; 490 are asked for");
+        assert!(float32 >= least_in_float32, "{pair}: {float32} of 500; {least_in_float32} are asked for");
     }
 }
 

@@ -128,6 +128,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use sts_models::translate::marian::Precision;
+
     use super::*;
     use sts_protocol::Thresholds;
 
@@ -281,6 +283,13 @@ mod tests {
         assert!(error.0.iter().any(|problem| problem.contains("config.json")), "{error:?}");
         std::fs::write(folder.path().join("config.json"), "{}").expect("written");
         assert_eq!(marian_model(&settings).expect("valid").as_deref(), Some(folder.path()));
+        let int8 = ("MARIAN_PRECISION", "int8");
+        let error = marian_model(&[settings[0], settings[1], int8]).expect_err("its weights are not int8");
+        assert!(error.0[0].contains("MARIAN_PRECISION"), "{error:?}");
+        let firefox = load(&[settings[0], int8]).expect("their weights are").translators;
+        assert_eq!(firefox.marian_precision, Precision::Int8);
+        let error = load(&[settings[0], ("MARIAN_PRECISION", "int4")]).expect_err("there is no such format");
+        assert!(error.0[0].contains("auto, f32, int8"), "{error:?}");
     }
 
     #[test]

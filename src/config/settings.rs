@@ -36,6 +36,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     setting("translator_for", "", "Other orders for some pairs, as en-es=deepl,embedded;en-fr=deepl"),
     setting("marian_model_path", "", "An OPUS-MT directory for marian (default: Firefox's models in MODELS_DIR)"),
+    setting("marian_precision", "auto", "The number format of marian's matrices: auto, f32, int8"),
     setting("translator_pairs", "en-es,en-pt", "Pairs that are loaded before the service is ready"),
     setting("translator_downloads", "false", "Fetch pairs that the store lacks from Mozilla, where it can be reached"),
     setting("translation_cache_bytes", "4194304", "Texts that are remembered of what the network translated; 0: none"),

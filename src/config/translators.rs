@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use sts_models::translate::deepl::{DeepLOptions, Formality, TargetVariants};
 use sts_models::translate::fallback::Preferences;
+use sts_models::translate::marian::Precision;
 use sts_models::translate::remote::Secret;
 
 use super::reader::Reader;
@@ -24,6 +25,8 @@ pub struct TranslatorChoice {
     pub cache_bytes: usize,
     /// The folder of marian's model; `None`: it runs Firefox's models.
     pub marian_model: Option<PathBuf>,
+    /// The number format of marian's matrices.
+    pub marian_precision: Precision,
     /// DeepL's settings, when some list names it.
     pub deepl: Option<DeepLOptions>,
     /// The chat model's, when some list names it.
@@ -83,10 +86,16 @@ impl Reader {
         let deepl = is_named("deepl").then(|| self.deepl());
         let chat = is_named("chat").then(|| self.chat());
         let libretranslate = is_named("libretranslate").then(|| self.libretranslate());
+        let marian_model = is_named("marian").then(|| self.marian_model()).flatten();
+        let marian_precision = self.parse("marian_precision");
+        if marian_model.is_some() && marian_precision == Precision::Int8 {
+            self.problem("marian_precision", "int8 is for Firefox's models, and MARIAN_MODEL_PATH names another");
+        }
         TranslatorChoice {
             preferences,
             cache_bytes: self.parse("translation_cache_bytes"),
-            marian_model: is_named("marian").then(|| self.marian_model()).flatten(),
+            marian_model,
+            marian_precision,
             deepl,
             chat,
             libretranslate,

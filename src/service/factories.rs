@@ -207,9 +207,11 @@ fn embedded_translator(config: &Config, device: Option<Device>) -> Result<Embedd
 /// the settings name and it has.
 ///
 /// # Errors
-/// Weights that are missing or broken, and a device that is not there.
+/// Weights that are missing or broken, a device that is not there, and a number format that it does not have.
 pub fn marian_translator(config: &Config) -> Result<Box<dyn Translator>, EngineError> {
     let device = Device::resolve(config.device).map_err(EngineError::Unavailable)?;
+    let device = config.translators.marian_precision.on(device);
+    let device = device.map_err(|why| EngineError::Unavailable(format!("MARIAN_PRECISION: {why}")))?;
     let Some(folder) = &config.translators.marian_model else {
         return Ok(Box::new(embedded_translator(config, Some(device))?));
     };

@@ -67,11 +67,11 @@ impl Translators {
         let events = Arc::<OnceLock<EventSender>>::default();
         let remotes = services(config, &events)?;
         for service in &remotes {
-            if let RemoteService::DeepL(account) = service
-                && let Err(error @ EngineError::Unauthorized(_)) = account.check()
-            {
+            let RemoteService::DeepL(account) = service else { continue };
+            if let Err(error @ EngineError::Unauthorized(_)) = account.check() {
                 return Err(format!("DEEPL_API_KEY: {error}"));
             }
+            account.delete_leftovers();
         }
         let guarded = |name: String| {
             let guard = Guard::new(&name, BreakerOptions::default(), breaker_listener(&events));

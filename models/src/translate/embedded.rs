@@ -14,7 +14,7 @@ use super::batch::{by_pair, join_sentences};
 use super::firefox::{self, FirefoxPair};
 use super::firefox_download::FirefoxCatalog;
 use super::route::{self, Leg, LegKind, Pair, Routes};
-use super::{marian, sentences};
+use super::sentences;
 use crate::device::Device;
 use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
 
@@ -23,7 +23,7 @@ use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Tran
 pub struct EmbeddedTranslatorOptions {
     /// Whether models of pairs that the store lacks may be downloaded from Mozilla into the store.
     pub allow_download: bool,
-    /// Where libtorch runs Firefox's models; `None`: `fxtranslate` does, in int8 on the CPU.
+    /// Where libtorch runs Firefox's models, and in which of [their formats](super::marian::Precision); `None`: `fxtranslate` does, in int8 on the CPU.
     pub device: Option<Device>,
     /// Where Apertium's modes are installed.
     pub apertium_modes: PathBuf,
@@ -220,7 +220,7 @@ impl EmbeddedTranslator {
 
 impl Translator for EmbeddedTranslator {
     fn info(&self) -> EngineInfo {
-        let (device, precision) = match self.options.device.map(marian::own_format) {
+        let (device, precision) = match self.options.device {
             Some(device) => (device.name(), device.precision()),
             None => ("cpu".to_owned(), "int8".to_owned()),
         };

@@ -9,7 +9,7 @@ use fxtranslate::segment::CONTEXT_WINDOW;
 use fxtranslate::spm::SpmVocab;
 
 use super::firefox_beam;
-use super::marian::{Student, own_format};
+use super::marian::Student;
 use super::route::{Leg, LegKind, Pair};
 use super::sentences;
 use super::shorter::choose;
@@ -88,13 +88,13 @@ impl Runtime {
 
 impl FirefoxPair {
     /// Loads `model.bin`, `vocab.spm` (or `vocab.src.spm` and `vocab.trg.spm`) and, where there is one, the
-    /// lexical shortlist `lex.bin`. With a device, libtorch runs it there, in the format that pays.
+    /// lexical shortlist `lex.bin`. With a device, libtorch runs it there.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] that names the folder when a file is missing or is not what it should be.
     pub fn load(folder: &Path, device: Option<Device>) -> Result<Self, EngineError> {
         if let Some(device) = device {
-            return Ok(Self { engine: Runtime::Torch(Box::new(Student::load(folder, own_format(device))?)) });
+            return Ok(Self { engine: Runtime::Torch(Box::new(Student::load(folder, device)?)) });
         }
         let failed = |why: String| EngineError::Unavailable(format!("model {}: {why}", folder.display()));
         let shared = folder.join("vocab.spm");

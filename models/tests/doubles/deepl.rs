@@ -1,8 +1,8 @@
 //! DeepL's API as far as the service uses it: `/v2/translate`, `/v2/usage` and `/v3/glossaries`.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -53,6 +53,8 @@ struct Script {
     /// Whether glossaries can be made, and with which status not.
     refuses_glossaries: Option<u16>,
     glossaries: Vec<(String, Value)>,
+    /// Time for the list of glossaries, as the API writes it, where it is not this one.
+    created: HashMap<String, String>,
     deleted: usize,
     characters: usize,
 }
@@ -110,6 +112,19 @@ impl DeepLDouble {
     /// The dictionaries of the glossaries that there are.
     pub fn glossaries(&self) -> Vec<Value> {
         self.script(|script| script.glossaries.iter().map(|(_, body)| body["dictionaries"][0].clone()).collect())
+    }
+
+    /// Has a glossary of this id, name and time in the account.
+    pub fn has_glossary(&self, id: &str, name: &str, created: &str) {
+        self.script(|script| {
+            script.glossaries.push((id.to_owned(), json!({"name": name, "dictionaries": [{}]})));
+            script.created.insert(id.to_owned(), created.to_owned());
+        });
+    }
+
+    /// The ids of the glossaries that there are.
+    pub fn glossary_ids(&self) -> Vec<String> {
+        self.script(|script| script.glossaries.iter().map(|(id, _)| id.clone()).collect())
     }
 
     /// How many glossaries were deleted.
@@ -197,6 +212,15 @@ impl Desk {
             script.glossaries.push((id.clone(), request.json()));
             return Answer::json(201, &json!({"glossary_id": id, "name": request.json()["name"]}));
         }
+        if request.method == "GET" {
+            let listed = |(id, body): &(String, Value)| {
+                let now = || humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+                let created = script.created.get(id).cloned().unwrap_or_else(now);
+                json!({"glossary_id": id, "name": body["name"], "creation_time": created, "dictionaries": []})
+            };
+            let list: Vec<Value> = script.glossaries.iter().map(listed).collect();
+            return Answer::json(200, &json!({"glossaries": list}));
+        }
         let id = request.path.rsplit('/').next().unwrap_or_default();
         let before = script.glossaries.len();
         script.glossaries.retain(|(known, _)| known != id);
@@ -234,7 +258,7 @@ impl Service for Desk {
                 let used = self.0.lock().unwrap_or_else(PoisonError::into_inner).characters;
                 Answer::json(200, &json!({"character_count": used, "character_limit": 500_000}))
             }
-            ("POST" | "DELETE", path) if path.starts_with("/v3/glossaries") => self.glossary(request),
+            ("POST" | "DELETE" | "GET", path) if path.starts_with("/v3/glossaries") => self.glossary(request),
             _ => Answer::json(404, &json!({"message": "no such path"})),
         }
     }

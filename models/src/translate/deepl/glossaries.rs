@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::OnceCell;
 
@@ -12,6 +13,22 @@ use crate::translate::route::Pair;
 const MAX_GLOSSARIES: usize = 64;
 /// Longest term, bytes.
 const MAX_TERM_BYTES: usize = 1_024;
+
+/// What the names of all glossaries made from hints begin with; nobody else's do.
+const NAME_PREFIX: &str = "sts, from hints: ";
+/// How old one becomes that is in use: longer than any programme.
+const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The name of a glossary made from hints.
+pub fn name(source: &str, target: &str) -> String {
+    format!("{NAME_PREFIX}{source}-{target}")
+}
+
+/// Whether a glossary of the account was made from hints and is too old to be in use.
+pub fn is_leftover(name: &str, creation_time: &str, now: SystemTime) -> bool {
+    let age = || now.duration_since(humantime::parse_rfc3339(creation_time).ok()?).ok();
+    name.starts_with(NAME_PREFIX) && age().is_some_and(|age| age >= MAX_AGE)
+}
 
 /// A set of terms and the pair that they are for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,6 +142,18 @@ mod tests {
         assert_eq!(terms.entries(), "Acme Corp\tAcme Corp\nZed\tZed\nrate\ttipo\n");
         assert_eq!(Some(terms), Terms::new(&pair, &["rate=tipo", "Zed", "Acme Corp"].map(str::to_owned)));
         assert_eq!(Terms::new(&pair, &[" ", "interest rate"].map(str::to_owned)), None);
+    }
+
+    #[test]
+    fn what_is_left_over_is_from_hints_and_old() {
+        let at = |text: &str| humantime::parse_rfc3339(text).expect("a time");
+        let now = at("2026-03-02T10:00:00Z");
+        let own = name("EN", "ES");
+        assert!(is_leftover(&own, "2026-03-01T09:59:59.329Z", now));
+        assert!(!is_leftover(&own, "2026-03-01T10:00:01Z", now), "it may be in use");
+        assert!(!is_leftover(&own, "2026-03-03T10:00:00Z", now), "the clocks differ");
+        assert!(!is_leftover(&own, "yesterday", now));
+        assert!(!is_leftover("sts EN-ES", "2020-01-01T00:00:00Z", now), "somebody else made it");
     }
 
     #[test]

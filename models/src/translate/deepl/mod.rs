@@ -17,7 +17,7 @@ mod wire;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -30,7 +30,7 @@ use super::route::Pair;
 use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Translator};
 use batch::{Group, Item};
 use glossaries::{Glossaries, Terms};
-use wire::{Dictionary, GlossaryAnswer, GlossaryBody, TranslateAnswer, TranslateBody, UsageAnswer};
+use wire::{Dictionary, GlossaryAnswer, GlossaryBody, GlossaryList, TranslateAnswer, TranslateBody, UsageAnswer};
 
 pub use languages::TargetVariants;
 
@@ -173,6 +173,25 @@ impl DeepL {
         self.connections.wait_for(join_all(ids.iter().map(|id| self.delete_glossary(id))));
     }
 
+    /// Deletes glossaries that were made from hints a day ago or more, by a process that did not live to delete them.
+    /// Does not wait until that is done. Another that still uses such a one makes it anew.
+    pub fn delete_leftovers(self: &Arc<Self>) {
+        if !self.options.glossaries_from_hints {
+            return;
+        }
+        let account = Arc::clone(self);
+        self.connections.spawn(async move {
+            let call = account.call(Method::GET, "/v3/glossaries", None);
+            let list = call.send::<GlossaryList>(account.connections.client(), Budget::starting_now(ASIDE_LIMIT)).await;
+            // They cost nothing but their place; the next start looks again.
+            let Ok(GlossaryList { glossaries }) = list else { return };
+            let now = SystemTime::now();
+            let left =
+                glossaries.iter().filter(|listed| glossaries::is_leftover(&listed.name, &listed.creation_time, now));
+            join_all(left.map(|listed| account.delete_glossary(&listed.glossary_id))).await;
+        });
+    }
+
     fn call(&self, method: Method, path: &str, body: Option<Value>) -> Call {
         Call { method, url: format!("{}{path}", self.url), authorization: Some(self.authorization.clone()), body }
     }
@@ -227,7 +246,7 @@ impl DeepL {
 
     async fn make_glossary(&self, terms: &Terms, budget: Budget) -> Result<String, CallFailure> {
         let (source, target) = (languages::source(&terms.pair().source), languages::source(&terms.pair().target));
-        let name = format!("sts {source}-{target}");
+        let name = glossaries::name(&source, &target);
         let entries = terms.entries();
         let dictionary =
             Dictionary { source_lang: &source, target_lang: &target, entries: &entries, entries_format: "tsv" };

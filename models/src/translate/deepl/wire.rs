@@ -78,3 +78,23 @@ pub struct GlossaryAnswer {
     /// Names it in requests.
     pub glossary_id: String,
 }
+
+/// `GET /v3/glossaries`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct GlossaryList {
+    /// All of the account.
+    pub glossaries: Vec<ListedGlossary>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ListedGlossary {
+    /// Names it in requests.
+    pub glossary_id: String,
+    /// What whoever made it called it.
+    #[serde(default)]
+    pub name: String,
+    /// As `2021-08-03T14:16:18.329Z`.
+    #[serde(default)]
+    pub creation_time: String,
+}

@@ -1,9 +1,8 @@
 //! Reading the file of a Firefox model (Marian's binary format, by `fxtranslate`) into layers.
 //!
-//! Matrices are int8 with one multiplier each, `W = q / multiplier`, and lie transposed, `[out, in]`. They are brought
-//! back to floats, and their inputs are not rounded, as they are where int8 is multiplied with int8. So in one sentence
-//! of ten another word is chosen than there: as often as the instructions of two processors disagree over rounded
-//! inputs.
+//! Matrices are int8 with one multiplier each, `W = q / multiplier`, and lie transposed, `[out, in]`. In float formats
+//! they are brought back, and their inputs are not rounded; so in one sentence of ten another word is chosen than where
+//! int8 is multiplied with int8: as often as the instructions of two processors disagree over rounded inputs.
 
 use std::path::Path;
 
@@ -12,7 +11,8 @@ use fxtranslate::trace::DType;
 use tch::{Kind, Tensor};
 
 use super::encoder::{Embedding, EncoderLayer, sinusoids};
-use super::layers::{Activation, Affine, CrossAttention, FeedForward, Norm, SelfAttention};
+use super::int8::Int8Affine;
+use super::layers::{Activation, Affine, CrossAttention, FeedForward, Layer, Norm, SelfAttention};
 use crate::device::Device;
 
 /// Marian's, in all its normalisations.
@@ -23,7 +23,9 @@ const POSITIONS: i64 = 512;
 /// The tensors of one model file.
 pub struct FirefoxWeights {
     model: Model,
-    device: Device,
+    /// Where they are placed, and in which format what is not int8.
+    pub device: Device,
+    is_int8: bool,
     /// How many heads each attention has.
     heads: i64,
     /// Blocks of the encoder.
@@ -61,14 +63,19 @@ impl FirefoxWeights {
             }
         }
         let name = setting("transformer-ffn-activation")?;
+        let is_int8 = device == Device::CPU_INT8;
+        if is_int8 && !model.items.iter().any(|item| item.name.ends_with("_QuantMultA")) {
+            return Err("its weights are not int8".to_owned());
+        }
         Ok(Self {
             heads: number("transformer-heads")? as i64,
             encoder_depth: number("enc-depth")?,
             decoder_depth: number("dec-depth")?,
             activation: Activation::parse(&name)
                 .ok_or_else(|| format!("transformer-ffn-activation '{name}' is not known"))?,
+            is_int8,
             model,
-            device,
+            device: if is_int8 { Device::CPU_F32 } else { device },
         })
     }
 
@@ -95,7 +102,17 @@ impl FirefoxWeights {
 
     /// States to scores of all tokens: the target's embedding once more.
     pub fn output(&self) -> Result<Affine, String> {
-        self.as_it_lies(self.target_table(), Some("decoder_ff_logit_out_b"))
+        let table = self.target_table();
+        Ok(Affine::new(self.place(&matrix(self.item(table)?, true)?)?, Some(self.vector("decoder_ff_logit_out_b")?)))
+    }
+
+    /// What the output's inputs are multiplied by to be int8; `None` where they stay as they are.
+    pub fn output_multiplier(&self) -> Result<Option<f32>, String> {
+        let names = ["none_QuantMultA", "decoder_Wemb_QuantMultA"];
+        match names.iter().find(|name| self.is_int8 && self.has(name)) {
+            Some(name) => self.scalar(name).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// A block of the encoder, from 1.
@@ -125,10 +142,10 @@ impl FirefoxWeights {
         })
     }
 
-    fn attention_parts(&self, prefix: &str, parts: &[&str]) -> Result<Affine, String> {
-        let part = |part: &&str| self.as_it_lies(&format!("{prefix}_W{part}"), Some(&format!("{prefix}_b{part}")));
-        let layers = parts.iter().map(part).collect::<Result<Vec<_>, _>>()?;
-        Affine::stacked(&layers).and_then(|layer| layer.by_columns()).map_err(|error| error.to_string())
+    fn attention_parts(&self, prefix: &str, parts: &[&str]) -> Result<Layer, String> {
+        let names: Vec<[String; 2]> =
+            parts.iter().map(|part| [format!("{prefix}_W{part}"), format!("{prefix}_b{part}")]).collect();
+        self.layer(names.iter().map(|[name, bias]| (name.as_str(), Some(bias.as_str()))))
     }
 
     /// The feed-forward block of `encoder_l1`, `decoder_l2` and so on.
@@ -142,14 +159,50 @@ impl FirefoxWeights {
     }
 
     /// A matrix and its bias.
-    pub fn affine(&self, name: &str, bias: Option<&str>) -> Result<Affine, String> {
-        self.as_it_lies(name, bias)?.by_columns().map_err(|error| error.to_string())
+    pub fn affine(&self, name: &str, bias: Option<&str>) -> Result<Layer, String> {
+        self.layer([(name, bias)].into_iter())
     }
 
-    /// The same row by row, so that some of its outputs are soon taken.
-    fn as_it_lies(&self, name: &str, bias: Option<&str>) -> Result<Affine, String> {
-        let bias = bias.map(|bias| self.vector(bias)).transpose()?;
-        Ok(Affine::new(self.place(&matrix(self.item(name)?, name.ends_with("Wemb"))?)?, bias))
+    /// Matrices over one input, with their biases.
+    fn layer<'a>(&self, parts: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Result<Layer, String> {
+        if self.is_int8 {
+            return Ok(Layer::Int8(parts.map(|(name, bias)| self.int8(name, bias)).collect::<Result<_, _>>()?));
+        }
+        let float = |(name, bias): (&str, Option<&str>)| -> Result<Affine, String> {
+            let bias = bias.map(|bias| self.vector(bias)).transpose()?;
+            Ok(Affine::new(self.place(&matrix(self.item(name)?, false)?)?, bias))
+        };
+        let layers = parts.map(float).collect::<Result<Vec<_>, _>>()?;
+        let layer = Affine::stacked(&layers).and_then(|layer| layer.by_columns());
+        layer.map(Layer::Float).map_err(|error| error.to_string())
+    }
+
+    fn int8(&self, name: &str, bias: Option<&str>) -> Result<Int8Affine, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("{name}: {error}");
+        let item = self.item(name)?;
+        let bytes = item.int8_transposed().map_err(|error| failed(&error))?;
+        let own = item.quant_mult().map_err(|error| failed(&error))?;
+        let inputs = self.scalar(&format!("{name}_QuantMultA"))?;
+        let bias = match bias {
+            Some(bias) => self.item(bias)?.to_f32().map_err(|error| format!("{bias}: {error}"))?,
+            None => vec![0.0; item.shape.get(1).copied().unwrap_or(0).max(0) as usize],
+        };
+        Int8Affine::new(bytes, [own, inputs], &bias).map_err(|error| failed(&error))
+    }
+
+    /// A single value, whatever its format.
+    fn scalar(&self, name: &str) -> Result<f32, String> {
+        let item = self.item(name)?;
+        let failed = |error: &dyn std::fmt::Display| format!("{name}: {error}");
+        let value = match item.dtype {
+            DType::Float32 => item.to_f32().map_err(|error| failed(&error))?.first().copied(),
+            _ => {
+                let bytes = item.int8_transposed().map_err(|error| failed(&error))?;
+                let multiplier = item.quant_mult().map_err(|error| failed(&error))?;
+                bytes.first().map(|&value| f32::from(value) / multiplier)
+            }
+        };
+        value.ok_or_else(|| format!("{name} is empty"))
     }
 
     /// A normalisation by the name that its `_ln_scale` and `_ln_bias` follow.

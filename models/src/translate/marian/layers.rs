@@ -2,6 +2,8 @@
 
 use tch::{TchError, Tensor};
 
+use super::int8::Int8Affine;
+
 /// `y = x · Wᵀ + b`.
 pub struct Affine {
     /// `[out, in]`.
@@ -44,6 +46,33 @@ impl Affine {
     pub fn select(&self, outputs: &Tensor) -> Result<Self, TchError> {
         let bias = self.bias.as_ref().map(|bias| bias.f_index_select(0, outputs)).transpose()?;
         Ok(Self { weight: self.weight.f_index_select(0, outputs)?, bias })
+    }
+}
+
+/// A layer of a block, in the number format of its weights.
+pub enum Layer {
+    /// bfloat16, float16 or float32.
+    Float(Affine),
+    /// int8, inputs too; the outputs of several follow each other.
+    Int8(Vec<Int8Affine>),
+}
+
+impl Layer {
+    /// `[…, in]` to `[…, out]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
+        match self {
+            Self::Float(layer) => layer.forward(x),
+            Self::Int8(layers) => {
+                let parts = layers.iter().map(|layer| layer.forward(x)).collect::<Result<Vec<_>, _>>()?;
+                Tensor::f_cat(&parts, -1)
+            }
+        }
+    }
+}
+
+impl From<Affine> for Layer {
+    fn from(layer: Affine) -> Self {
+        Self::Float(layer)
     }
 }
 
@@ -101,9 +130,9 @@ impl Activation {
 /// Two layers with an activation between them, and the normalisation after them.
 pub struct FeedForward {
     /// Widens.
-    pub inner: Affine,
+    pub inner: Layer,
     /// Narrows.
-    pub outer: Affine,
+    pub outer: Layer,
     /// Stands between them.
     pub activation: Activation,
     /// Of the sum with the input.
@@ -121,9 +150,9 @@ impl FeedForward {
 /// Attention of a sequence to itself, and the normalisation after it.
 pub struct SelfAttention {
     /// Queries, keys and values, one after another.
-    pub inputs: Affine,
+    pub inputs: Layer,
     /// Over the heads' outputs.
-    pub out: Affine,
+    pub out: Layer,
     /// How many heads.
     pub heads: i64,
     /// Of the sum with the input.
@@ -151,11 +180,11 @@ impl SelfAttention {
 /// Attention of a text to what it translates, and the normalisation after it.
 pub struct CrossAttention {
     /// Over the text.
-    pub query: Affine,
+    pub query: Layer,
     /// Keys and values over the source, one after another.
-    pub memory: Affine,
+    pub memory: Layer,
     /// Over the heads' outputs.
-    pub out: Affine,
+    pub out: Layer,
     /// How many heads.
     pub heads: i64,
     /// Of the sum with the input.
@@ -192,7 +221,7 @@ pub fn attend(queries: &Tensor, keys: &Tensor, values: &Tensor, mask: Option<&Te
 }
 
 /// `[rows, time, width]` to `N` parts, each `[rows, heads, time, width / heads]`.
-fn project<const N: usize>(layer: &Affine, x: &Tensor, heads: i64) -> Result<[Tensor; N], TchError> {
+fn project<const N: usize>(layer: &Layer, x: &Tensor, heads: i64) -> Result<[Tensor; N], TchError> {
     let parts = layer.forward(x)?.f_chunk(N as i64, -1)?;
     let parts = parts.iter().map(|part| split_heads(part, heads)).collect::<Result<Vec<_>, _>>()?;
     parts.try_into().map_err(|_| TchError::Shape(format!("a projection is not in {N} equal parts")))

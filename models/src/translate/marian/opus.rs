@@ -33,7 +33,7 @@ pub struct OpusModel {
 
 impl OpusModel {
     /// Loads `config.json`, `generation_config.json`, `vocab.json`, `source.spm` and the weights, in
-    /// `model.safetensors` or `pytorch_model.bin`. Matrices have the device's format; [`own_format`](super::own_format)
+    /// `model.safetensors` or `pytorch_model.bin`. Matrices have the device's format; [`Precision`](super::Precision)
     /// says which one pays.
     ///
     /// # Errors
@@ -44,6 +44,9 @@ impl OpusModel {
     }
 
     fn read(folder: &Path, device: Device) -> Result<Self, String> {
+        if device == Device::CPU_INT8 {
+            return Err("its weights are not int8".to_owned());
+        }
         let config = OpusConfig::read(folder)?;
         let path = folder.join("vocab.json");
         let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use tch::Tensor;
 
 use super::encoder::{Embedding, Encoder, EncoderLayer, sinusoids};
-use super::layers::{Affine, CrossAttention, FeedForward, Norm, SelfAttention};
+use super::layers::{Affine, CrossAttention, FeedForward, Layer, Norm, SelfAttention};
 use super::opus_config::OpusConfig;
 use super::opus_decoder::{OpusDecoder, OpusDecoderLayer};
 use crate::device::Device;
@@ -108,13 +108,16 @@ impl<'a> OpusWeights<'a> {
         })
     }
 
-    fn stacked(&self, prefix: &str, parts: &[&str]) -> Result<Affine, String> {
+    fn stacked(&self, prefix: &str, parts: &[&str]) -> Result<Layer, String> {
         let part = |part: &&str| {
             let (weight, bias) = (format!("{prefix}.{part}.weight"), format!("{prefix}.{part}.bias"));
             Ok(Affine::new(self.tensor(&weight)?, Some(self.tensor(&bias)?)))
         };
         let layers = parts.iter().map(part).collect::<Result<Vec<_>, String>>()?;
-        Affine::stacked(&layers).and_then(|layer| layer.by_columns()).map_err(|error| error.to_string())
+        Affine::stacked(&layers)
+            .and_then(|layer| layer.by_columns())
+            .map(Layer::Float)
+            .map_err(|error| error.to_string())
     }
 
     fn norm(&self, name: &str) -> Result<Norm, String> {

@@ -14,6 +14,8 @@ pub struct Outputs {
     pub shortlist: Option<Shortlist>,
     /// Whether source and target have one vocabulary: then a token of the source may also stay as it is.
     pub is_shared: bool,
+    /// What rounds the inputs of the scores to int8, where the shortlist is scored in int8.
+    pub multiplier: Option<f32>,
 }
 
 /// The tokens that some sentences may be made of, and the layer that scores them.
@@ -23,6 +25,7 @@ pub struct Choice {
     tokens: Option<Vec<i64>>,
     /// What is added to the scores `[rows, tokens]`, where the sentences' lists differ.
     forbidden: Option<Tensor>,
+    multiplier: Option<f32>,
 }
 
 impl Outputs {
@@ -35,7 +38,7 @@ impl Outputs {
         kind: Kind,
     ) -> Result<Choice, TchError> {
         let Some(shortlist) = &self.shortlist else {
-            return Ok(Choice { layer: output.shallow_clone(), tokens: None, forbidden: None });
+            return Ok(Choice { layer: output.shallow_clone(), tokens: None, forbidden: None, multiplier: None });
         };
         let own = |source: &Vec<i64>| {
             let ids: Vec<u32> = source.iter().map(|&id| id as u32).collect();
@@ -59,14 +62,22 @@ impl Outputs {
             scores.f_to_kind(kind)?.f_to(device)
         };
         let forbidden = if lists.len() > 1 { Some(forbidden()?) } else { None };
-        Ok(Choice { layer, tokens: Some(tokens), forbidden })
+        Ok(Choice { layer, tokens: Some(tokens), forbidden, multiplier: self.multiplier })
     }
+}
+
+/// What is left of values that are multiplied, rounded to int8 and divided again.
+fn round(x: &Tensor, multiplier: f64) -> Result<Tensor, TchError> {
+    x.f_mul_scalar(multiplier)?.f_round_()?.f_clamp_(-127.0, 127.0)?.f_div_scalar_(multiplier)
 }
 
 impl Choice {
     /// The likeliest token after each state, `[rows, width]`.
     pub fn likeliest(&self, states: &Tensor) -> Result<Vec<i64>, TchError> {
-        let mut scores = self.layer.forward(states)?;
+        let mut scores = match self.multiplier {
+            Some(multiplier) => self.layer.forward(&round(states, f64::from(multiplier))?)?,
+            None => self.layer.forward(states)?,
+        };
         if let Some(forbidden) = &self.forbidden {
             scores = scores.f_add_(forbidden)?;
         }

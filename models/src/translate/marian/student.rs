@@ -9,7 +9,7 @@ use tch::{TchError, Tensor};
 
 use super::encoder::{Embedding, Encoder, Padded};
 use super::firefox_weights::FirefoxWeights;
-use super::layers::{Affine, CrossAttention, FeedForward, Norm};
+use super::layers::{Affine, CrossAttention, FeedForward, Layer, Norm};
 use super::pieces::Pieces;
 use super::shortlist::{Choice, Outputs};
 use crate::device::Device;
@@ -32,7 +32,8 @@ pub struct Student {
 
 impl Student {
     /// Loads `model.bin`, `vocab.spm` (or `vocab.src.spm` and `vocab.trg.spm`) and, where there is one, the lexical
-    /// shortlist `lex.bin`. Matrices have the device's format; [`own_format`](super::own_format) says which one pays.
+    /// shortlist `lex.bin`. Matrices have the device's format;
+    /// [`Precision`](super::Precision) says which ones pay.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] that names the folder when a file is missing or is not what it should be.
@@ -45,6 +46,7 @@ impl Student {
 
     fn read(folder: &Path, device: Device) -> Result<Self, String> {
         let weights = FirefoxWeights::read(&folder.join("model.bin"), device)?;
+        let device = weights.device;
         let is_shared = folder.join("vocab.spm").is_file();
         let [source, target] = if is_shared { ["vocab.spm"; 2] } else { ["vocab.src.spm", "vocab.trg.spm"] };
         let lexicon = folder.join("lex.bin");
@@ -62,7 +64,7 @@ impl Student {
             target: weights.target_embedding()?,
             layers: layers.collect::<Result<_, _>>()?,
             output: weights.output()?,
-            outputs: Outputs { shortlist, is_shared },
+            outputs: Outputs { shortlist, is_shared, multiplier: weights.output_multiplier()? },
             source_pieces: Pieces::load(&folder.join(source))?,
             target_pieces: Pieces::load(&folder.join(target))?,
             device,
@@ -207,8 +209,8 @@ impl DecoderLayer {
 
 /// The simpler simple recurrent unit: `f = σ(W_f x + b)`, `c ← f · c + (1 − f) · W x`, `y = max(0, c)`.
 struct Recurrence {
-    input: Affine,
-    forget: Affine,
+    input: Layer,
+    forget: Layer,
     norm: Norm,
 }
 
@@ -227,7 +229,7 @@ mod tests {
     #[test]
     fn a_recurrence_follows_its_equations() {
         let affine = |weight: [f32; 4], bias: [f32; 2]| {
-            Affine::new(Tensor::from_slice(&weight).view([2, 2]), Some(Tensor::from_slice(&bias)))
+            Layer::Float(Affine::new(Tensor::from_slice(&weight).view([2, 2]), Some(Tensor::from_slice(&bias))))
         };
         let recurrence = Recurrence {
             input: affine([1.0, 0.0, 0.0, 1.0], [0.0, 0.0]),

@@ -65,7 +65,6 @@ impl OpusTranslator {
         let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
         let languages = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
         let name = folder.file_name().map_or_else(|| "marian".into(), |name| name.to_string_lossy()).into_owned();
-        let device = super::own_format(device);
         Ok(Self { model: OpusModel::load(folder, device)?, languages, name, device })
     }
 
