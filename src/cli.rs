@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use tokio::sync::oneshot;
 
 use crate::client::{self, DubArgs};
-use crate::config::{Config, Problems, SettingFlags};
+use crate::config::{Config, Problems, SettingFlags, environment_without_listening};
 use crate::ctl::{self, CtlArgs};
 use crate::doctor::DoctorArgs;
 use crate::eval::command::EvalCommand;
@@ -109,11 +109,11 @@ pub fn run() -> ExitCode {
             service::prepare_process();
             worker::run(&args)
         }
-        Command::Models { command, settings: flags } => match settings(&flags, None) {
+        Command::Models { command, settings: flags } => match settings(&flags, environment_without_listening, None) {
             Ok(config) => weights::run(command, &config),
             Err(code) => return code,
         },
-        Command::Doctor { args, settings: flags } => match settings(&flags, None) {
+        Command::Doctor { args, settings: flags } => match settings(&flags, environment, None) {
             Ok(config) => match needs(&config) {
                 Ok(needs) => return doctor::run(&args, &needs),
                 Err(error) => Err(error),
@@ -122,7 +122,7 @@ pub fn run() -> ExitCode {
         },
         Command::Eval { command, settings: flags } => {
             service::prepare_process();
-            match settings(&flags, None) {
+            match settings(&flags, environment_without_listening, None) {
                 Ok(config) => eval::command::run(command, &config),
                 Err(code) => return code,
             }
@@ -147,9 +147,17 @@ fn report(outcome: anyhow::Result<()>) -> ExitCode {
     }
 }
 
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Reads the settings from flags, environment and file; says everything that is wrong with them.
-fn settings(flags: &SettingFlags, file: Option<&std::path::Path>) -> Result<Config, ExitCode> {
-    Config::load(flags, |name| std::env::var(name).ok(), file).map_err(|Problems(problems)| {
+fn settings(
+    flags: &SettingFlags,
+    environment: fn(&str) -> Option<String>,
+    file: Option<&std::path::Path>,
+) -> Result<Config, ExitCode> {
+    Config::load(flags, environment, file).map_err(|Problems(problems)| {
         for problem in problems {
             eprintln!("sts: {problem}");
         }
@@ -175,7 +183,7 @@ fn needs(config: &Config) -> anyhow::Result<doctor::Needs> {
 
 fn serve(args: &ServeArgs) -> ExitCode {
     service::prepare_process();
-    let config = match settings(&args.settings, args.config.as_deref()) {
+    let config = match settings(&args.settings, environment, args.config.as_deref()) {
         Ok(config) => config,
         Err(code) => return code,
     };

@@ -90,8 +90,10 @@ fn the_readme_shows_the_examples_that_are_tested() {
 
 #[test]
 fn the_store_is_complete() {
-    let output =
-        succeed(Command::new(env!("CARGO_BIN_EXE_sts")).args(["models", "verify"]).env("MODELS_DIR", models_dir()));
+    // Beyond loopback as in an image, where only what listens needs tokens.
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_sts"));
+    verify.args(["models", "verify"]).env("MODELS_DIR", models_dir()).env("HOST", "0.0.0.0");
+    let output = succeed(verify.env_remove("WORKER_TOKENS"));
     let said = String::from_utf8_lossy(&output.stdout);
     for name in ["whisper-base", "kokoro-82m", "firefox-enpt", "firefox-pten", "silero-vad"] {
         assert!(said.contains(name), "{name} is not in {said}");

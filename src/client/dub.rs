@@ -15,7 +15,7 @@ use super::own_service::{OwnService, wait_until_ready};
 use super::programme::{self, Dub};
 use super::recording::Recording;
 use super::report::Report;
-use crate::config::{Config, SettingFlags};
+use crate::config::{Config, SettingFlags, environment_without_listening};
 use crate::media::bed::BedMode;
 use crate::media::container::Container;
 use crate::media::cutter::Cutter;
@@ -192,7 +192,7 @@ fn report_json(dubs: &[Dub]) -> anyhow::Result<String> {
 
 /// The detector of speech, where its weights are. Without it cuts fall where it is quiet.
 fn detector(args: &DubArgs) -> Option<Vad> {
-    let config = Config::load(&args.settings, |name| std::env::var(name).ok(), None).ok()?;
+    let config = Config::load(&args.settings, environment_without_listening, None).ok()?;
     Cutter::detector(&config.models_dir).ok()
 }
 

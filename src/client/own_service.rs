@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 use indicatif::ProgressBar;
 use tokio::sync::oneshot;
 
-use crate::config::{Config, SettingFlags};
+use crate::config::{Config, SettingFlags, environment_without_listening};
 use crate::{logging, service};
 
 /// A service of this process's own, on a free port.
@@ -22,18 +22,10 @@ impl OwnService {
     pub(super) fn start(flags: &SettingFlags) -> anyhow::Result<Self> {
         let environment = |name: &str| match name {
             "PORT" | "OPS_PORT" => Some("0".to_owned()),
-            // Nobody else is to reach it: it needs no secrets, and nothing that goes with them.
-            "HOST"
-            | "OPS_HOST"
-            | "WORKER_TOKENS"
-            | "WORKER_TOKENS_FILE"
-            | "OPS_TOKENS"
-            | "OPS_TOKENS_FILE"
-            | "TLS_CERTIFICATE_PATH"
-            | "TLS_KEY_PATH" => None,
             // Whoever dubs a file wants to see the dub; LOG_LEVEL=info brings the log back.
             "LOG_LEVEL" => Some(std::env::var(name).unwrap_or_else(|_| "error".to_owned())),
-            name => std::env::var(name).ok(),
+            // Nobody else is to reach it.
+            name => environment_without_listening(name),
         };
         let config = Config::load(flags, environment, None).map_err(|problems| anyhow!(problems.0.join("\n")))?;
         let engines = service::Engines::real(&config).map_err(anyhow::Error::msg)?;

@@ -126,6 +126,22 @@ impl Config {
     }
 }
 
+/// The environment without where the service listens and who may come: for what does not listen there, and so needs no
+/// tokens where `HOST` is for everybody, as in an image.
+pub fn environment_without_listening(name: &str) -> Option<String> {
+    match name {
+        "HOST"
+        | "OPS_HOST"
+        | "WORKER_TOKENS"
+        | "WORKER_TOKENS_FILE"
+        | "OPS_TOKENS"
+        | "OPS_TOKENS_FILE"
+        | "TLS_CERTIFICATE_PATH"
+        | "TLS_KEY_PATH" => None,
+        name => std::env::var(name).ok(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use sts_models::translate::marian::Precision;
