@@ -71,7 +71,7 @@ impl Device {
         if index as i64 >= count {
             return Err(format!("cuda:{index} was asked for, libtorch sees {count} GPUs"));
         }
-        Ok(Self { torch: tch::Device::Cuda(index), kind: tch::Kind::BFloat16 })
+        Ok(Self { torch: tch::Device::Cuda(index), kind: kind_of(generation(index)) })
     }
 
     /// Short name, as `cpu` or `cuda:0`.
@@ -91,6 +91,34 @@ impl Device {
             _ => "f32",
         }
         .to_owned()
+    }
+}
+
+/// The format that GPUs of a generation are fast in; of one that is not known, that of today's.
+fn kind_of(generation: Option<i32>) -> tch::Kind {
+    if generation.is_some_and(|generation| generation < 8) { tch::Kind::Half } else { tch::Kind::BFloat16 }
+}
+
+/// The first number of a GPU's compute capability, by the driver, which counts GPUs as libtorch does.
+fn generation(index: usize) -> Option<i32> {
+    use libloading::{Library, Symbol};
+    type Init = unsafe extern "C" fn(u32) -> i32;
+    type DeviceGet = unsafe extern "C" fn(*mut i32, i32) -> i32;
+    type DeviceGetAttribute = unsafe extern "C" fn(*mut i32, i32, i32) -> i32;
+    const COMPUTE_CAPABILITY_MAJOR: i32 = 75;
+    let index = i32::try_from(index).ok()?;
+    let (mut device, mut generation) = (0, 0);
+    // SAFETY: the driver's library is what libtorch itself opens; the three functions have had these types since CUDA 2,
+    // and write one integer each to where they are told.
+    unsafe {
+        let driver = Library::new("libcuda.so.1").ok()?;
+        let init: Symbol<Init> = driver.get(b"cuInit").ok()?;
+        let device_get: Symbol<DeviceGet> = driver.get(b"cuDeviceGet").ok()?;
+        let attribute: Symbol<DeviceGetAttribute> = driver.get(b"cuDeviceGetAttribute").ok()?;
+        let is_known = init(0) == 0
+            && device_get(&mut device, index) == 0
+            && attribute(&mut generation, COMPUTE_CAPABILITY_MAJOR, device) == 0;
+        is_known.then_some(generation)
     }
 }
 
@@ -117,4 +145,21 @@ fn load_cuda_libraries() -> Result<(), String> {
         *is_loaded = true;
     }
     if tch::Cuda::is_available() { Ok(()) } else { Err("libtorch sees no GPU".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gpus_before_compute_capability_8_have_float16() {
+        let kinds = [Some(7), Some(8), Some(12), None].map(kind_of);
+        use tch::Kind::{BFloat16, Half};
+        assert_eq!(kinds, [Half, BFloat16, BFloat16, BFloat16]);
+    }
+
+    #[test]
+    fn a_gpu_that_is_not_there_has_no_generation() {
+        assert_eq!(generation(999), None);
+    }
 }

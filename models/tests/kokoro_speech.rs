@@ -204,10 +204,12 @@ fn long_texts_are_spoken_in_pieces() {
     assert!(longest_silence.0 < 10, "silent for {} ms", longest_silence.0 * 100);
 }
 
+/// bfloat16, and float16 as on a GPU that is not fast in the other.
 #[test]
-fn bfloat16_sounds_like_float32() {
+fn the_formats_of_gpus_sound_like_float32() {
     let request = request(SENTENCE, slot(3000.0, 0.0, 3000.0));
-    let [exact, fast] = [Device::CPU_F32, BFLOAT16].map(|device| {
+    let half = Device { kind: Kind::Half, ..Device::CPU_F32 };
+    let [exact, brain, half] = [Device::CPU_F32, BFLOAT16, half].map(|device| {
         let mut engine = engine(device);
         let natural = engine.natural_duration_ms(SENTENCE, "es", "em_alex").expect("a duration");
         let speech = engine.synthesize(std::slice::from_ref(&request)).remove(0).expect("it fits");
@@ -218,11 +220,13 @@ fn bfloat16_sounds_like_float32() {
         let samples = Tensor::from_slice(samples);
         samples.stft_center(1024, 256, 1024, Some(window), false, "reflect", false, true, true, false).abs()
     };
-    let (a, b) = (magnitudes(&exact.1).flatten(0, -1), magnitudes(&fast.1).flatten(0, -1));
-    let correlation = f64::try_from(a.dot(&b) / (a.norm() * b.norm())).expect("a scalar");
-    println!("magnitudes correlate by {correlation:.4}; natural {:.1} and {:.1} ms", exact.0, fast.0);
-    assert!(correlation > 0.95, "{correlation}");
-    assert!((exact.0 / fast.0 - 1.0).abs() < 0.01, "natural durations {} and {}", exact.0, fast.0);
+    for (name, fast) in [("bfloat16", brain), ("float16", half)] {
+        let (a, b) = (magnitudes(&exact.1).flatten(0, -1), magnitudes(&fast.1).flatten(0, -1));
+        let correlation = f64::try_from(a.dot(&b) / (a.norm() * b.norm())).expect("a scalar");
+        println!("{name}: magnitudes correlate by {correlation:.4}; natural {:.1} and {:.1} ms", exact.0, fast.0);
+        assert!(correlation > 0.95, "{name}: {correlation}");
+        assert!((exact.0 / fast.0 - 1.0).abs() < 0.01, "{name}: natural durations {} and {}", exact.0, fast.0);
+    }
 }
 
 #[test]

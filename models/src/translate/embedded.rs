@@ -23,7 +23,8 @@ use crate::engine::{EngineError, EngineInfo, TranslateRequest, Translation, Tran
 pub struct EmbeddedTranslatorOptions {
     /// Whether models of pairs that the store lacks may be downloaded from Mozilla into the store.
     pub allow_download: bool,
-    /// Where libtorch runs Firefox's models, and in which of [their formats](super::marian::Precision); `None`: `fxtranslate` does, in int8 on the CPU.
+    /// Where libtorch runs Firefox's models, and in which of [their formats](super::marian::Precision); `None`:
+    /// `fxtranslate` does, in int8 on the CPU.
     pub device: Option<Device>,
     /// Where Apertium's modes are installed.
     pub apertium_modes: PathBuf,

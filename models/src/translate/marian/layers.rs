@@ -63,16 +63,13 @@ impl Layer {
         match self {
             Self::Float(layer) => layer.forward(x),
             Self::Int8(layers) => {
+                if let [only] = layers.as_slice() {
+                    return only.forward(x);
+                }
                 let parts = layers.iter().map(|layer| layer.forward(x)).collect::<Result<Vec<_>, _>>()?;
                 Tensor::f_cat(&parts, -1)
             }
         }
-    }
-}
-
-impl From<Affine> for Layer {
-    fn from(layer: Affine) -> Self {
-        Self::Float(layer)
     }
 }
 

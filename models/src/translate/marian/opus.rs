@@ -34,7 +34,7 @@ pub struct OpusModel {
 impl OpusModel {
     /// Loads `config.json`, `generation_config.json`, `vocab.json`, `source.spm` and the weights, in
     /// `model.safetensors` or `pytorch_model.bin`. Matrices have the device's format; [`Precision`](super::Precision)
-    /// says which one pays.
+    /// says which ones there are.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] that names the folder, and the file that is missing or not what it should be.

@@ -32,8 +32,8 @@ pub struct Student {
 
 impl Student {
     /// Loads `model.bin`, `vocab.spm` (or `vocab.src.spm` and `vocab.trg.spm`) and, where there is one, the lexical
-    /// shortlist `lex.bin`. Matrices have the device's format;
-    /// [`Precision`](super::Precision) says which ones pay.
+    /// shortlist `lex.bin`. Matrices have the device's format; [`Precision`](super::Precision)
+    /// says which ones there are.
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] that names the folder when a file is missing or is not what it should be.
